@@ -1,0 +1,59 @@
+# One list of tasks, used by people and by CI alike. Needs Python 3.11+ and make; everything else goes into .venv.
+PYTHON  ?= python3
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+WORKERS ?= 3
+PYTEST  := $(BIN)/python -m pytest
+READY   := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help dev test test-rules test-workflow test-e2e replay histories bench lint format lock
+
+help: ## list the tasks
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what requirements.lock pins into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+dev: $(READY) ## run the whole shop back end: Postgres, Temporal, gateway, worker, API
+	@exec $(BIN)/checkout dev
+
+test: $(READY) ## all tests: rules, workflow, end to end, replay
+	$(PYTEST) -n $(WORKERS)
+
+test-rules: $(READY) ## the pure rules only: no server, seconds
+	$(PYTEST) tests/domain tests/runtime
+
+test-workflow: $(READY) ## the workflow with time skipping and real activities on the embedded Postgres
+	$(PYTEST) tests/workflows tests/activities tests/store
+
+test-e2e: $(READY) ## end to end: real processes, real HTTP
+	$(PYTEST) tests/e2e
+
+replay: $(READY) ## replay every recorded history against the workflow as it is now
+	$(PYTEST) tests/replay
+
+histories: $(READY) ## record the histories of all paths from the real stack into tests/histories
+	$(BIN)/python -m tests.histories.record
+
+bench: $(READY) ## measure against a bare workflow, in one run
+	$(BIN)/python -m bench
+
+lint: $(READY) ## ruff, mypy strict, one-way imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## rewrite the code in the one style
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## pin what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip==' > requirements.lock

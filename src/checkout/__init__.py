@@ -1,0 +1,1 @@
+"""Durable Checkout: each checkout is one Temporal workflow that takes a cart through seven phases."""
