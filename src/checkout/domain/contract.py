@@ -1,0 +1,78 @@
+"""The contract between workflows, activities and clients: every name that Temporal knows, in one place.
+
+Workflows know activities by these values alone, so that no SQL comes into their sandbox; activities register under
+the same names, and a test holds the two together.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from checkout.domain import messages as m
+from checkout.domain.words import Phase
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+TASK_QUEUE = "checkout"
+CHECKOUT_WORKFLOW = "Checkout"
+
+#: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
+MEMO_CHECKOUT_ID = "checkout_id"
+
+START = "start"
+PAY = "pay"
+EXTEND = "extend"
+CANCEL = "cancel"
+VIEW = "view"
+
+
+@dataclass(frozen=True)
+class ActivityContract(Generic[In, Out]):
+    """An activity: its name, what it takes and gives, and the sentence shown beside it in the Temporal UI."""
+
+    name: str
+    takes: type[In]
+    gives: type[Out]
+    summary: str
+
+
+CART_VALIDATION = ActivityContract(
+    Phase.CART_VALIDATION, m.CartValidationInput, m.CartValidated, "Lock and validate the cart"
+)
+INVENTORY_RESERVATION = ActivityContract(
+    Phase.INVENTORY_RESERVATION, m.PhaseInput, m.StockReserved, "Hold units for every line"
+)
+PRICE_LOCK = ActivityContract(Phase.PRICE_LOCK, m.PriceLockInput, m.PricesLocked, "Freeze the prices")
+PAYMENT_AUTHORIZATION = ActivityContract(
+    Phase.PAYMENT_AUTHORIZATION, m.AuthorizationInput, m.Authorization, "Authorize the frozen total"
+)
+ORDER_CREATION = ActivityContract(
+    Phase.ORDER_CREATION, m.OrderCreationInput, m.OrderCreated, "Make the order from the snapshot"
+)
+PAYMENT_CAPTURE = ActivityContract(Phase.PAYMENT_CAPTURE, m.PhaseInput, m.Captured, "Capture the authorization")
+STOCK_COMMIT = ActivityContract(Phase.STOCK_COMMIT, m.PhaseInput, m.StockCommitted, "Take the units out of stock")
+
+UNLOCK_CART = ActivityContract("unlock_cart", m.CompensationInput, m.Compensated, "Unlock the cart, close the checkout")
+RELEASE_STOCK = ActivityContract("release_stock", m.CompensationInput, m.Compensated, "Give the held units back")
+DISCARD_PRICES = ActivityContract(
+    "discard_prices", m.CompensationInput, m.Compensated, "Discard the frozen prices, give the redemption back"
+)
+VOID_PAYMENT = ActivityContract("void_payment", m.CompensationInput, m.Compensated, "Settle every attempt to zero")
+CANCEL_ORDER = ActivityContract("cancel_order", m.CompensationInput, m.Compensated, "Cancel the order")
+REFUND_PAYMENT = ActivityContract("refund_payment", m.CompensationInput, m.Compensated, "Refund what was captured")
+RESTOCK = ActivityContract("restock", m.CompensationInput, m.Compensated, "Put the units back into stock")
+
+RECORD_EXTENSION = ActivityContract(
+    "record_extension", m.ExtensionInput, m.Extended, "Move the deadline in the checkout's row"
+)
+
+#: Each phase with the compensation that undoes it, in the order of the phases.
+COMPENSATION_OF = {
+    Phase.CART_VALIDATION: UNLOCK_CART,
+    Phase.INVENTORY_RESERVATION: RELEASE_STOCK,
+    Phase.PRICE_LOCK: DISCARD_PRICES,
+    Phase.PAYMENT_AUTHORIZATION: VOID_PAYMENT,
+    Phase.ORDER_CREATION: CANCEL_ORDER,
+    Phase.PAYMENT_CAPTURE: REFUND_PAYMENT,
+    Phase.STOCK_COMMIT: RESTOCK,
+}

@@ -1,0 +1,50 @@
+"""Identifiers: unguessable, readable, and each telling where it belongs.
+
+A checkout's id embeds its cart's, so that the workflow of a checkout is found before its row exists.
+"""
+
+import secrets
+
+#: Crockford's base 32 in lower case: no letter that is read for a digit.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def _token(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def new_session_id() -> str:
+    """A session: ``ses_`` and 130 random bits."""
+    return f"ses_{_token(26)}"
+
+
+def new_cart_id() -> str:
+    """A cart: ``cart_`` and 100 random bits."""
+    return f"cart_{_token(20)}"
+
+
+def new_checkout_id(cart_id: str) -> str:
+    """A checkout of the given cart: ``chk_``, the cart's part, ``_`` and 50 random bits."""
+    return f"chk_{cart_id.removeprefix('cart_')}_{_token(10)}"
+
+
+def cart_of(checkout_id: str) -> str | None:
+    """The cart that a checkout's id names, or None when the id is none of ours."""
+    kind, _, rest = checkout_id.partition("_")
+    cart, _, attempt = rest.rpartition("_")
+    return f"cart_{cart}" if kind == "chk" and cart and attempt else None
+
+
+def new_attempt_id() -> str:
+    """A payment attempt: ``pay_`` and 100 random bits."""
+    return f"pay_{_token(20)}"
+
+
+def new_order_reference() -> str:
+    """An order: ``ORD-`` and 60 random bits in upper case, for e-mails and telephones."""
+    return f"ORD-{_token(12).upper()}"
+
+
+def workflow_id(cart_id: str) -> str:
+    """The workflow of a cart's checkouts: one id for a cart, so that Temporal admits one running checkout."""
+    return f"checkout-{cart_id}"
