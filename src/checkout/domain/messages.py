@@ -68,7 +68,7 @@ class PayRequest:
 
 @dataclass(frozen=True)
 class ExtendRequest:
-    """The ``extend`` update: the deadline becomes now + ttl (seconds), cut to the maximum, never earlier than it was."""
+    """The ``extend`` update: deadline = now + ttl (seconds), cut to the maximum, never earlier than it was."""
 
     ttl_seconds: int
 
