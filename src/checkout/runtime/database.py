@@ -1,0 +1,114 @@
+"""The database pool: SQLAlchemy on psycopg 3, and the one way to run a transaction that may lose a race."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from checkout.runtime.settings import PREFIX, Settings, SettingsError
+
+T = TypeVar("T")
+Sessions = async_sessionmaker[AsyncSession]
+
+SERIALIZATION_FAILURE = "40001"
+DEADLOCK_DETECTED = "40P01"
+_LOST_RACES = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED})
+
+
+def create_engine(settings: Settings, *, application_name: str = "checkout") -> AsyncEngine:
+    """The pool of this process for ``settings.database_url``; nothing connects before the first use.
+
+    libpq itself reads the URI, so all that psql understands works here: socket directories, several hosts, sslmode.
+    Raises SettingsError where the URI is missing or libpq refuses it.
+    """
+    return engine_for(
+        settings.require_database_url(), pool_size=settings.database_pool_size, application_name=application_name
+    )
+
+
+def engine_for(uri: str, *, pool_size: int = 10, application_name: str = "checkout") -> AsyncEngine:
+    """The pool for a libpq URI. Isolation is READ COMMITTED: every guarantee is made by row locks and constraints.
+
+    A connection that a restarted server has cut is found by the statement that fails on it, which also empties the
+    pool; :func:`in_transaction` then begins anew. So no statement is spent on a ping before each transaction.
+    Raises SettingsError where libpq refuses the URI.
+    """
+    try:
+        parameters = conninfo_to_dict(uri)
+    except psycopg.ProgrammingError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL is not a libpq URI: {str(error).strip()}") from None
+    database = parameters.get("dbname")
+    return create_async_engine(
+        # The URL is for display alone, it holds no password; the parameters reach psycopg as libpq read them.
+        URL.create("postgresql+psycopg", database=str(database) if database else None),
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": 5,
+            # Every statement here is one of a few fixed texts: worth preparing at its second use on a connection.
+            "prepare_threshold": 1,
+            **parameters,
+        },
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+    )
+
+
+def create_sessions(engine: AsyncEngine) -> Sessions:
+    """Sessions whose objects stay readable after the commit (``expire_on_commit`` would load each of them again)."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE behind an error of SQLAlchemy or psycopg, None where the server gave none."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
+
+
+async def retry_serialization(transaction: Callable[[], Awaitable[T]], *, attempts: int = 5) -> T:
+    """Run ``transaction``, a whole one that has no effect outside the database, again after a lost race.
+
+    A serialization failure or a deadlock (SQLSTATE 40001, 40P01) undid all of it; PostgreSQL's manual, section 13.5,
+    says to repeat. Waits 0 to 20 ms, doubled each time, so that the two that met do not meet again. Raises the last
+    error after ``attempts`` runs.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return await transaction()
+        except DBAPIError as error:
+            if sqlstate(error) not in _LOST_RACES or attempt == attempts:
+                raise
+        await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def in_transaction(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[T]], *, attempts: int = 5) -> T:
+    """Run ``work`` in one transaction and commit; all of it again after a lost race (:func:`retry_serialization`).
+
+    A connection lost *before* the commit was sent is replaced once and ``work`` is run again, since the server rolled
+    back; one lost while committing is raised, because nobody knows what became of it.
+    """
+    committing = False
+
+    async def once() -> T:
+        nonlocal committing
+        committing = False
+        async with sessions() as session:
+            result = await work(session)
+            committing = True
+            await session.commit()
+            return result
+
+    try:
+        return await retry_serialization(once, attempts=attempts)
+    except DBAPIError as error:
+        if committing or not error.connection_invalidated:
+            raise
+    return await retry_serialization(once, attempts=attempts)

@@ -1,0 +1,244 @@
+"""Settings from the environment, prefix ``CHECKOUT_``.
+
+Every setting has a default that suits ``checkout dev``, except the secrets: a process that needs one refuses to start
+without it (:meth:`Settings.require_secrets`). Durations that people write in minutes are offered in seconds.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "CHECKOUT_"
+# HS256 keys shorter than the hash's output weaken the signature (RFC 7518, section 3.2).
+SECRET_LENGTH = 32
+ADMIN_TOKEN_LENGTH = 16
+
+
+class SettingsError(Exception):
+    """A setting that is wrong or missing; ``str()`` is what to show: one line for each variable."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
+    return Field(default=default, description=description, json_schema_extra={"allowed": allowed}, **limits)
+
+
+def _port(default: int, description: str) -> Any:
+    return _setting(default, description, "a port number, 1 to 65535", ge=1, le=65535)
+
+
+def _seconds(default: int, description: str, longest: int) -> Any:
+    return _setting(default, description, f"whole seconds, 1 to {longest}", ge=1, le=longest)
+
+
+def _text(default: str | None, description: str, allowed: str = "a text that is not empty") -> Any:
+    return _setting(default, description, allowed, min_length=1)
+
+
+class Settings(BaseSettings):
+    """All settings of all processes. :func:`load_settings` builds one and explains what is wrong, one line each."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = _setting(
+        Path(".checkout"), "Where `checkout dev` keeps its servers' data, logs and secrets", "a directory"
+    )
+
+    host: str = _text("127.0.0.1", "Address that the API and the gateway listen on", "an IP address or a host name")
+    http_port: int = _port(8000, "Port of the API")
+    gateway_port: int = _port(8001, "Port of the simulated payment gateway")
+
+    database_url: str | None = _text(
+        None,
+        "PostgreSQL 15 or newer, as a libpq URI; unset: the one that `checkout dev` runs",
+        "a libpq URI, postgresql://…",
+    )
+    database_pool_size: int = _setting(
+        10, "Connections to PostgreSQL that one process keeps open", "a number, 1 to 200", ge=1, le=200
+    )
+
+    temporal_address: str = _text("127.0.0.1:7233", "Temporal's front end", "host:port")
+    temporal_namespace: str = _text("default", "Temporal's namespace")
+    temporal_task_queue: str = _text("checkout", "Task queue of the worker")
+    temporal_port: int = _port(7233, "Port of the Temporal server that `checkout dev` runs")
+    temporal_ui_port: int = _port(8233, "Port of the Temporal UI that `checkout dev` runs")
+    temporal_ui_url: str = _text("http://127.0.0.1:8233", "Where people reach the Temporal UI", "an http or https URL")
+    temporal_api_key: SecretStr | None = _text(None, "API key of Temporal Cloud (turns TLS on)", "an API key")
+    temporal_tls: bool = _setting(False, "Connect to Temporal over TLS", "true or false")
+    temporal_tls_ca: Path | None = _setting(None, "CA certificate of the Temporal server (PEM)", "a file that exists")
+    temporal_tls_cert: Path | None = _setting(None, "Client certificate for mTLS (PEM)", "a file that exists")
+    temporal_tls_key: Path | None = _setting(None, "Private key of the client certificate (PEM)", "a file that exists")
+    temporal_tls_server_name: str | None = _text(None, "Server name that Temporal's certificate is checked against")
+
+    ttl_minutes: float = _setting(
+        15, "Minutes until an unpaid checkout expires", "minutes, more than 0, at most MAX_TTL_MINUTES", gt=0
+    )
+    max_ttl_minutes: float = _setting(
+        60,
+        "Longest life of an unpaid checkout, extensions included",
+        "minutes, more than 0, at most 1440",
+        gt=0,
+        le=1440,
+    )
+    price_drift_tolerance: int = _setting(
+        1, "Minor units by which prices may have moved before a drift is logged", "a whole number from 0", ge=0
+    )
+    payment_gateway: Literal["simulated"] = _setting("simulated", "Payment gateway", "simulated")
+    payment_auth_timeout: int = _seconds(300, "Seconds after which an authorization is given up", 86_400)
+    payment_capture_timeout: int = _seconds(3600, "Seconds after which a capture is given up", 604_800)
+    gateway_url: str = _text("http://127.0.0.1:8001", "Where the payment gateway answers", "an http or https URL")
+    gateway_api_key: SecretStr | None = _text(
+        None, "Key by which the shop authenticates at the payment gateway", "a text that is not empty"
+    )
+
+    secret_key: SecretStr | None = _setting(
+        None, "Signs session tokens (HS256)", f"{SECRET_LENGTH} characters or more, random", min_length=SECRET_LENGTH
+    )
+    admin_token: SecretStr | None = _setting(
+        None,
+        "Bearer token of an operator",
+        f"{ADMIN_TOKEN_LENGTH} characters or more, random",
+        min_length=ADMIN_TOKEN_LENGTH,
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "Origins whose pages may call the API, separated by commas", "origins such as https://shop.example, or *"
+    )
+
+    log_format: Literal["json", "console"] = _setting("json", "How log lines look", "json or console")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "The least severe log lines that are written", "debug, info, warning or error"
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
+                raise ValueError(f"{origin!r} is not an origin")
+        return value
+
+    @field_validator("gateway_url", "temporal_ui_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("not an http or https URL")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("not a libpq URI")
+        return value
+
+    @field_validator("temporal_address")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError("not host:port")
+        return value
+
+    @field_validator("temporal_tls_ca", "temporal_tls_cert", "temporal_tls_key")
+    @classmethod
+    def _check_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} is not a file")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.ttl_minutes > self.max_ttl_minutes:
+            raise ValueError(
+                f"{PREFIX}TTL_MINUTES is {self.ttl_minutes:g}, "
+                f"more than {PREFIX}MAX_TTL_MINUTES, {self.max_ttl_minutes:g}"
+            )
+        if (self.temporal_tls_cert is None) != (self.temporal_tls_key is None):
+            raise ValueError(f"{PREFIX}TEMPORAL_TLS_CERT and {PREFIX}TEMPORAL_TLS_KEY need each other")
+        return self
+
+    @property
+    def ttl(self) -> int:
+        """Seconds until an unpaid checkout expires."""
+        return max(1, round(self.ttl_minutes * 60))
+
+    @property
+    def max_ttl(self) -> int:
+        """Seconds from the start after which no extension helps."""
+        return max(1, round(self.max_ttl_minutes * 60))
+
+    def require_database_url(self) -> str:
+        """The database's libpq URI.
+
+        Raises SettingsError where none is set.
+        """
+        if self.database_url is None:
+            raise SettingsError(
+                f"{PREFIX}DATABASE_URL is not set, and no `checkout dev` runs on {self.data_dir}: "
+                "start one, or set a libpq URI"
+            )
+        return self.database_url
+
+    def require_secrets(self, *names: Literal["secret_key", "admin_token", "gateway_api_key"]) -> None:
+        """Refuse to go on without these secrets; there is no default that would do (`checkout dev` makes its own).
+
+        Raises SettingsError naming each that is missing.
+        """
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            raise SettingsError(*(f"{PREFIX}{name.upper()} is not set, needed: {_needed(name)}" for name in missing))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings that the environment gives, ``overrides`` winning over it.
+
+    Raises SettingsError, a line for each wrong variable: its name, its value (never a secret's) and what is allowed.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(*(_explain(details, overrides) for details in error.errors(include_url=False))) from None
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A line for each ``CHECKOUT_`` variable that no setting reads, with the nearest name that exists."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    lines = []
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and variable not in known and not variable.startswith(PREFIX + "TEST_"):
+            near = difflib.get_close_matches(variable, known, n=1)
+            lines.append(f"{variable} is not a setting" + (f"; {near[0]} is" if near else ""))
+    return lines
+
+
+def _needed(name: str) -> str:
+    field = Settings.model_fields[name]
+    extra = field.json_schema_extra
+    return f"{extra['allowed'] if isinstance(extra, dict) else field.annotation} ({field.description})"
+
+
+def _explain(details: ErrorDetails, overrides: Mapping[str, Any]) -> str:
+    if not details["loc"]:  # two settings that contradict each other: the message names both
+        return details["msg"].removeprefix("Value error, ")
+    name = str(details["loc"][0])
+    variable = PREFIX + name.upper()
+    annotation = str(Settings.model_fields[name].annotation)
+    value = overrides.get(name, os.environ.get(variable, ""))
+    shown = "wrong" if "SecretStr" in annotation or name == "database_url" else repr(str(value))
+    return f"{variable} is {shown}, needed: {_needed(name)}"

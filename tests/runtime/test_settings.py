@@ -1,0 +1,136 @@
+"""A wrong setting is one line that names the variable and says what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from checkout.runtime.settings import SettingsError, load_settings, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("CHECKOUT_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("HTTP_PORT", "eighty", "'eighty', needed: a port number, 1 to 65535"),
+        ("HTTP_PORT", "70000", "'70000', needed: a port number, 1 to 65535"),
+        ("TEMPORAL_PORT", "0", "'0', needed: a port number"),
+        ("TTL_MINUTES", "-1", "'-1', needed: minutes, more than 0"),
+        ("MAX_TTL_MINUTES", "1441", "at most 1440"),
+        ("PRICE_DRIFT_TOLERANCE", "0.5", "a whole number from 0"),
+        ("PAYMENT_GATEWAY", "paypal", "needed: simulated"),
+        ("PAYMENT_AUTH_TIMEOUT", "0", "whole seconds, 1 to 86400"),
+        ("CORS_ORIGINS", "https://shop.example,shop.example", "origins such as https://shop.example"),
+        ("CORS_ORIGINS", "https://shop.example/path", "origins such as https://shop.example"),
+        ("GATEWAY_URL", "localhost:8001", "an http or https URL"),
+        ("TEMPORAL_ADDRESS", "localhost", "host:port"),
+        ("TEMPORAL_TLS", "perhaps", "true or false"),
+        ("TEMPORAL_TLS_CA", "/does/not/exist.pem", "a file that exists"),
+        ("TEMPORAL_NAMESPACE", "", "a text that is not empty"),
+        ("LOG_LEVEL", "loud", "debug, info, warning or error"),
+    ],
+)
+def test_a_wrong_value_is_one_line(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str) -> None:
+    monkeypatch.setenv(f"CHECKOUT_{variable}", value)
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert len(error.value.lines) == 1
+    assert str(error.value).startswith(f"CHECKOUT_{variable} is ")
+    assert says in str(error.value)
+
+
+def test_each_wrong_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKOUT_HTTP_PORT", "x")
+    monkeypatch.setenv("CHECKOUT_GATEWAY_PORT", "y")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert [line.split(" ")[0] for line in error.value.lines] == ["CHECKOUT_HTTP_PORT", "CHECKOUT_GATEWAY_PORT"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SECRET_KEY", "hunter2"),
+        ("ADMIN_TOKEN", "hunter2"),
+        ("DATABASE_URL", "mysql://shop:hunter2@db/shop"),
+    ],
+)
+def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(f"CHECKOUT_{variable}", value)
+
+    with pytest.raises(SettingsError, match=f"CHECKOUT_{variable} is wrong") as error:
+        load_settings()
+
+    assert "hunter2" not in str(error.value)
+
+
+def test_secrets_are_not_shown_by_repr() -> None:
+    settings = load_settings(secret_key="k" * 40, admin_token="t" * 40)
+
+    assert "kkkk" not in repr(settings)
+    assert "tttt" not in repr(settings)
+
+
+def test_there_is_no_default_secret() -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings().require_secrets("secret_key", "admin_token", "gateway_api_key")
+
+    assert [line.split(" ")[0] for line in error.value.lines] == [
+        "CHECKOUT_SECRET_KEY",
+        "CHECKOUT_ADMIN_TOKEN",
+        "CHECKOUT_GATEWAY_API_KEY",
+    ]
+
+
+def test_a_missing_database_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="CHECKOUT_DATABASE_URL is not set"):
+        load_settings(data_dir=tmp_path).require_database_url()
+
+
+def test_settings_that_contradict_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKOUT_TTL_MINUTES", "20")
+    monkeypatch.setenv("CHECKOUT_MAX_TTL_MINUTES", "10")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert error.value.lines == ("CHECKOUT_TTL_MINUTES is 20, more than CHECKOUT_MAX_TTL_MINUTES, 10",)
+
+
+def test_a_client_certificate_needs_its_key(tmp_path: Path) -> None:
+    certificate = tmp_path / "client.pem"
+    certificate.write_text("-----BEGIN CERTIFICATE-----")
+
+    with pytest.raises(SettingsError, match="CHECKOUT_TEMPORAL_TLS_CERT and CHECKOUT_TEMPORAL_TLS_KEY need each other"):
+        load_settings(temporal_tls_cert=certificate)
+
+
+def test_minutes_are_offered_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKOUT_TTL_MINUTES", "0.5")
+
+    settings = load_settings()
+
+    assert (settings.ttl, settings.max_ttl) == (30, 3600)
+
+
+def test_origins_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKOUT_CORS_ORIGINS", " https://a.example/ , http://localhost:3000,")
+
+    assert load_settings().cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_a_misspelt_variable_is_told_the_right_name() -> None:
+    assert unknown_variables({"CHECKOUT_HTTPPORT": "1", "CHECKOUT_HTTP_PORT": "2", "HOME": "/"}) == [
+        "CHECKOUT_HTTPPORT is not a setting; CHECKOUT_HTTP_PORT is"
+    ]
