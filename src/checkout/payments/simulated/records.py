@@ -1,0 +1,154 @@
+"""The gateway's own tables, in a schema of their own, and the few statements over them.
+
+An answer is kept under its idempotency key in the transaction of its effect, so there is no answer without the effect
+and no effect without the answer. A repeat finds the answer and changes nothing; of two repeats at once, the one that
+cannot keep its answer has lost the race, rolls back and reads the other's.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from checkout.payments.port import GatewayStatus
+from checkout.payments.simulated.rules import Record
+
+SCHEMA = "gateway"
+metadata = sa.MetaData(schema=SCHEMA)
+
+payments = sa.Table(
+    "payments",
+    metadata,
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("checkout_id", sa.Text, nullable=False, index=True),
+    sa.Column("attempt_id", sa.Text, nullable=False),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("token", sa.Text),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("authorized", sa.BigInteger, nullable=False),
+    sa.Column("captured", sa.BigInteger, nullable=False),
+    sa.Column("refunded", sa.BigInteger, nullable=False),
+    sa.Column("voided", sa.BigInteger, nullable=False),
+    sa.Column("decline_code", sa.Text),
+    sa.Column("confirm_tries", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
+    sa.CheckConstraint("amount > 0 AND authorized BETWEEN 0 AND amount", name="authorized_within_amount"),
+    sa.CheckConstraint(
+        "captured >= 0 AND voided >= 0 AND captured + voided <= authorized", name="captured_within_authorized"
+    ),
+    sa.CheckConstraint("refunded BETWEEN 0 AND captured", name="refunded_within_captured"),
+    sa.Index("payments_in_order", "created_at", "payment_id"),
+)
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("body", JSONB, nullable=False),
+)
+
+_RECORD_COLUMNS = [column for column in payments.columns if column.name != "created_at"]
+#: Any number that no other user of the database takes for an advisory lock: the schema is made by one starter alone.
+_SCHEMA_LOCK = 0x67617465
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered under an idempotency key, with the fingerprint of the request that it answers."""
+
+    fingerprint: str
+    status: int
+    body: dict[str, Any]
+
+
+class LostRace(Exception):
+    """A repeat with the same key was faster: roll back and read its answer."""
+
+
+async def create_schema(engine: AsyncEngine) -> None:
+    """Make schema and tables where they are absent; any number of starters may do so at once."""
+    async with engine.begin() as connection:
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        await connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
+        await connection.run_sync(metadata.create_all)
+
+
+async def find_answer(connection: AsyncConnection, key: str) -> Answer | None:
+    """The answer kept under a key, if there is one."""
+    columns = (answers.c.fingerprint, answers.c.status, answers.c.body)
+    row = (await connection.execute(sa.select(*columns).where(answers.c.key == key))).one_or_none()
+    return None if row is None else Answer(row.fingerprint, row.status, row.body)
+
+
+async def lock(connection: AsyncConnection, payment_id: str, key: str) -> tuple[Record | None, Answer | None]:
+    """Lock a payment until the transaction ends; gives it, and the answer that was kept under ``key`` before.
+
+    The answer may be missed when the lock had to be waited for (the statement's snapshot is older than the other
+    repeat's commit); then ``keep`` raises ``LostRace``.
+    """
+    joined = payments.outerjoin(answers, answers.c.key == key)
+    query = (
+        sa.select(*_RECORD_COLUMNS, answers.c.fingerprint, answers.c.status.label("answered"), answers.c.body)
+        .select_from(joined)
+        .where(payments.c.payment_id == payment_id)
+        .with_for_update(of=payments)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None, None
+    answer = None if row["fingerprint"] is None else Answer(row["fingerprint"], row["answered"], row["body"])
+    return _record(row), answer
+
+
+async def insert_record(connection: AsyncConnection, record: Record) -> None:
+    """Keep a new payment."""
+    await connection.execute(sa.insert(payments).values(_values(record)))
+
+
+async def update_record(connection: AsyncConnection, record: Record) -> None:
+    """Keep a payment that has changed; the caller holds its lock."""
+    changed = {
+        name: value
+        for name, value in _values(record).items()
+        if name in {"status", "authorized", "captured", "refunded", "voided", "decline_code", "confirm_tries"}
+    }
+    await connection.execute(sa.update(payments).where(payments.c.payment_id == record.payment_id).values(changed))
+
+
+async def keep(connection: AsyncConnection, key: str, answer: Answer) -> None:
+    """Keep an answer under its key; raises ``LostRace`` when there is one already."""
+    statement = insert(answers).values(key=key, fingerprint=answer.fingerprint, status=answer.status, body=answer.body)
+    kept = await connection.execute(statement.on_conflict_do_nothing().returning(answers.c.key))
+    if kept.one_or_none() is None:
+        raise LostRace(key)
+
+
+async def find(connection: AsyncConnection, payment_id: str) -> Record | None:
+    """A payment as it is now, without a lock."""
+    query = sa.select(*_RECORD_COLUMNS).where(payments.c.payment_id == payment_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else _record(row)
+
+
+async def approved(connection: AsyncConnection, checkout_id: str | None = None) -> list[Record]:
+    """All payments that were ever authorized, oldest first; of one checkout when it is given."""
+    query = sa.select(*_RECORD_COLUMNS).where(payments.c.authorized > 0)
+    if checkout_id is not None:
+        query = query.where(payments.c.checkout_id == checkout_id)
+    query = query.order_by(payments.c.created_at, payments.c.payment_id)
+    return [_record(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return asdict(record) | {"status": record.status.value}
+
+
+def _record(row: sa.RowMapping) -> Record:
+    values = {column.name: row[column.name] for column in _RECORD_COLUMNS}
+    return Record(**values | {"status": GatewayStatus(values["status"])})
