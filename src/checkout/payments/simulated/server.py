@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,6 +38,7 @@ from checkout.payments.simulated.messages import (
 from checkout.payments.simulated.records import Answer
 from checkout.payments.simulated.rules import Record
 from checkout.payments.simulated.tokens import card
+from checkout.runtime.database import engine_for
 
 MAX_BODY = 64 * 1024
 MAX_KEY = 255
@@ -66,8 +67,7 @@ def create_app(database_url: str, api_key: str) -> Starlette:
     """
     if not api_key:
         raise ValueError("the gateway needs an API key")
-    url = sa.make_url(database_url).set(drivername="postgresql+psycopg")
-    engine = create_async_engine(url, pool_size=10, max_overflow=10)
+    engine = engine_for(database_url, application_name="checkout-gateway")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
