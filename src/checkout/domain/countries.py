@@ -1,0 +1,49 @@
+"""Countries and their regions by ISO 3166 (package ``pycountry``). Not for workflow code: it loads tables."""
+
+from functools import cache, lru_cache
+
+import pycountry
+
+from checkout.domain.checks import InvalidValue
+
+
+@cache
+def _countries() -> dict[str, str]:
+    return {c.alpha_2: getattr(c, "common_name", c.name) for c in pycountry.countries}
+
+
+@cache
+def _regions() -> dict[str, dict[str, str]]:
+    """By country: its regions' codes, from code and from name in lower case."""
+    found: dict[str, dict[str, str]] = {}
+    for subdivision in pycountry.subdivisions:
+        code = subdivision.code.split("-", 1)[1]
+        names = found.setdefault(subdivision.country_code, {})
+        names.setdefault(subdivision.name.casefold(), code)
+        names[code.casefold()] = code
+    return found
+
+
+def is_country(country: str) -> bool:
+    """Whether the code is an ISO 3166-1 alpha-2 code, in upper case."""
+    return country in _countries()
+
+
+def country_name(country: str) -> str:
+    """The country's English name. Raises InvalidValue for an unknown code."""
+    try:
+        return _countries()[country]
+    except KeyError:
+        raise InvalidValue("country", f"{country[:10]!r} is no ISO 3166-1 alpha-2 code") from None
+
+
+@lru_cache(maxsize=4096)
+def region_code(country: str, region: str | None) -> str | None:
+    """The ISO 3166-2 code of a region without its country: ``CA`` for ``ca``, ``US-CA`` and ``California``.
+
+    None for none, and for a text that names no region of the country: people write what they like there.
+    """
+    if not region:
+        return None
+    text = region.strip().casefold().removeprefix(f"{country.casefold()}-")
+    return _regions().get(country, {}).get(text)

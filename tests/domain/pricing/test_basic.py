@@ -1,0 +1,92 @@
+"""Unit prices, VAT by country, flat shipping: the figures of the contract's example and around it."""
+
+from decimal import Decimal
+
+import pytest
+
+from checkout.domain.checks import InvalidValue
+from checkout.domain.errors import DefiniteFailure
+from checkout.domain.pricing import LineInput, PricingInput, price_cart
+from checkout.domain.shipping import ShippingBand, ShippingOption
+from checkout.domain.tax import Destination, TaxRate, TaxTable
+
+VAT = TaxTable(
+    [
+        TaxRate(country="DE", percent=Decimal(19)),
+        TaxRate(country="DE", tax_class="reduced", percent=Decimal(7)),
+        TaxRate(country="CH", percent=Decimal("8.1")),
+        TaxRate(country="US", region="CA", percent=Decimal("7.25")),
+    ]
+)
+POST = ShippingOption(code="post", name="Post", bands=(ShippingBand(prices={"EUR": 490}),), countries=frozenset({"DE"}))
+
+
+def cart(*lines: LineInput, country: str | None = "DE", **given: object) -> PricingInput:
+    """A cart in euro that goes to a country."""
+    place = Destination(country) if country else None
+    fields = {"currency": "EUR", "base_currency": "EUR", "tax": VAT, "shipping_options": (POST,), **given}
+    return PricingInput(lines=lines, destination=place, **fields)  # type: ignore[arg-type]
+
+
+def line(sku: str, quantity: int, price: int, **given: object) -> LineInput:
+    """A line with a price in euro."""
+    return LineInput(sku=sku, quantity=quantity, prices={"EUR": price}, **given)  # type: ignore[arg-type]
+
+
+def test_lines_shipping_and_tax_add_up() -> None:
+    pricing = price_cart(cart(line("A", 2, 2500), line("B", 1, 333, tax_class="reduced")))
+    assert [(x.sub_total, x.tax_total, x.total) for x in pricing.lines] == [(5000, 950, 5950), (333, 23, 356)]
+    assert (pricing.sub_total, pricing.shipping_total, pricing.tax_total) == (5333, 490, 950 + 23 + 93)
+    assert pricing.total == 5333 + 490 + 1066
+    assert [(x.rate, x.net, x.tax) for x in pricing.tax_breakdown] == [("19", 5490, 1043), ("7", 333, 23)]
+    assert pricing.problems == ()
+
+
+def test_without_an_address_there_is_neither_tax_nor_shipping_yet() -> None:
+    pricing = price_cart(cart(line("A", 1, 1000), country=None))
+    assert (pricing.total, pricing.shipping_option, pricing.problems) == (1000, None, ())
+
+
+def test_nothing_ships_there() -> None:
+    pricing = price_cart(cart(line("A", 1, 1000), country="CH"))
+    assert [problem.code for problem in pricing.problems] == ["no_shipping"]
+    with pytest.raises(DefiniteFailure, match="nothing ships this cart to CH") as failure:
+        pricing.require_sound()
+    assert failure.value.code == "no_shipping"
+
+
+def test_a_line_without_a_price_in_the_currency_is_named() -> None:
+    pricing = price_cart(cart(line("A", 1, 1000), currency="USD", country=None))
+    assert [(problem.code, problem.context["sku"]) for problem in pricing.problems] == [("no_price", "A")]
+
+
+def test_a_price_is_converted_where_the_shop_set_none() -> None:
+    lines = (line("A", 3, 999), LineInput(sku="B", quantity=1, prices={"EUR": 100, "USD": 500}))
+    pricing = price_cart(cart(*lines, currency="USD", exchange_rate=Decimal("1.0835"), country=None))
+    assert [(x.unit_price, x.sub_total) for x in pricing.lines] == [(1082, 3246), (500, 500)]
+    assert (pricing.compare_currency, pricing.exchange_rate) == ("EUR", "1.0835")
+
+
+def test_free_items_and_a_total_of_zero_are_fine() -> None:
+    free = ShippingOption(code="free", name="Free", bands=(ShippingBand(prices={"EUR": 0}),))
+    pricing = price_cart(cart(line("A", 5, 0), shipping_options=(free,)))
+    assert (pricing.total, pricing.shipping_option, pricing.require_sound()) == (0, "free", pricing)
+
+
+@pytest.mark.parametrize("percent", ["-0.1", "100.1", "NaN", "19.00001"])
+def test_an_impossible_tax_rate_is_refused_by_name(percent: str) -> None:
+    with pytest.raises(InvalidValue, match="percent: must"):
+        TaxRate(country="DE", percent=Decimal(percent))
+
+
+def test_what_no_rule_can_work_with_is_refused_by_name() -> None:
+    with pytest.raises(InvalidValue, match=r"lines\.A\.quantity"):
+        line("A", 0, 1)
+    with pytest.raises(InvalidValue, match=r"lines\.A\.prices\.EUR"):
+        line("A", 1, -1)
+    with pytest.raises(InvalidValue, match="each SKU"):
+        cart(line("A", 1, 1), line("A", 1, 1))
+    with pytest.raises(InvalidValue, match="exchange_rate"):
+        cart(currency="USD", exchange_rate=Decimal(0))
+    with pytest.raises(InvalidValue, match="home"):
+        cart(prices_include_tax=True)
