@@ -7,7 +7,7 @@ PYTEST  := $(BIN)/python -m pytest
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test test-rules test-workflow test-e2e replay histories bench lint format lock
+.PHONY: help dev test test-rules test-workflow test-e2e test-containers replay histories bench lint format lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -20,6 +20,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+.env: ## secrets for docker compose, made once (mode 0600)
+	@umask 077 && for name in POSTGRES_PASSWORD CHECKOUT_SECRET_KEY CHECKOUT_ADMIN_TOKEN CHECKOUT_GATEWAY_API_KEY; do \
+		echo "$$name=$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"; done > .env.new && mv -n .env.new .env
+	@echo "made .env: keep it, the database's volume knows its password"
 
 dev: $(READY) ## run the whole shop back end: Postgres, Temporal, gateway, worker, API
 	@exec $(BIN)/checkout dev
@@ -35,6 +40,9 @@ test-workflow: $(READY) ## the workflow with time skipping and real activities o
 
 test-e2e: $(READY) ## end to end: real processes, real HTTP
 	$(PYTEST) tests/e2e
+
+test-containers: $(READY) ## the store's and the activities' tests on PostgreSQL in a container (needs Docker)
+	$(PYTEST) --stack=containers tests/store tests/activities
 
 replay: $(READY) ## replay every recorded history against the workflow as it is now
 	$(PYTEST) tests/replay
