@@ -46,7 +46,9 @@ def test_no_secret_has_a_default() -> None:
 
 def test_the_image_installs_pinned_run_time_dependencies_alone() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "requirements.lock").read_text().split()}
+    pinned = {
+        line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "requirements.lock").read_text().split()
+    }
     for requirement in project["dependencies"]:
         assert re.split(r"[\[<>=~! ]", requirement)[0].lower() in pinned, f"{requirement} is not in requirements.lock"
     assert not set(project["dependencies"]) & {*project["optional-dependencies"]["dev-servers"]}
