@@ -1,0 +1,55 @@
+"""The application: routers, problems, limits and what they share. Neither SQL nor engine logic is written in a route."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from checkout.api import health, problems
+from checkout.api.bodies import BodyLimits
+from checkout.api.resources import Resources
+from checkout.api.security import Tokens
+from checkout.runtime.settings import Settings
+
+EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API. It starts while Postgres or Temporal is away, and says so in ``/health/ready``.
+
+    Raises SettingsError where a secret or the database's URI is missing.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with Resources.open(settings) as resources:
+            app.state.resources = resources
+            yield
+
+    settings.require_database_url()
+    app = FastAPI(
+        title="Durable Checkout",
+        version=version("durable-checkout"),
+        description=(
+            "Carts become orders: each checkout is one durable workflow that completes or gives back all it held.\n\n"
+            "Money is in minor units beside an ISO 4217 code, times are RFC 3339 in UTC, errors are RFC 9457 problems."
+        ),
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.tokens = Tokens.of(settings)
+    problems.install(app)
+    app.include_router(health.router)
+    app.add_middleware(BodyLimits)
+    if settings.cors_origins:
+        # The outermost, so that a page can read the problem of a refused body too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    return app

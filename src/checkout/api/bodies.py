@@ -1,0 +1,181 @@
+"""What a request may carry, checked before any route: size, encoding, well-formed JSON, no NUL and no card numbers.
+
+Python's JSON parser takes more than RFC 8259 and I-JSON (RFC 7493) do: it lets the last of two equal keys win, reads
+NaN and lone surrogates (which no UTF-8 text can hold), and guesses encodings. Where two parties read a body differently,
+a checked value and a used value come to differ; so all of it is refused.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from checkout.api.problems import Problem
+from checkout.api.validation import FieldError, field_name
+
+#: The largest body, in bytes.
+MAX_BODY = 64 * 1024
+#: No body of ours nests deeper than 3; more is refused before a recursive reader meets it.
+MAX_DEPTH = 20
+#: The longest whole number, in digits: what fits a 64-bit integer has 19.
+MAX_DIGITS = 19
+
+
+class BodyLimits:
+    """ASGI middleware: reads the body, :data:`MAX_BODY` bytes at most however it is sent, and refuses unclean JSON."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a problem, or hand the request on with its body whole."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        try:
+            declared = headers.get(b"content-length", b"0")
+            if declared.isdigit() and len(declared) < 19 and int(declared) > MAX_BODY:
+                raise _too_large()
+            body = await _read(receive)
+            if body is None:  # the caller is gone
+                return
+            if body and _is_json(headers.get(b"content-type", b"")):
+                check(parse(body))
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises Problem ``malformed_json`` for what is no JSON in UTF-8, has a key twice, no true number, or is too deep.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem("malformed_json", f"The body is not UTF-8: byte {error.start} begins no character.") from None
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise Problem("malformed_json", f"The body is not JSON: {error.msg} at character {error.pos}.") from None
+    except RecursionError:
+        raise Problem("malformed_json", f"The body nests deeper than {MAX_DEPTH}.") from None
+
+
+def check(value: Any) -> None:
+    """Refuse characters that cannot be stored, card numbers, and more depth than any request has.
+
+    Raises Problem naming each field.
+    """
+    errors: list[FieldError] = []
+    for path, text in _texts(value, ()):
+        field = field_name(path) or "body"
+        if "\x00" in text:
+            errors.append(FieldError(field, "must not contain the NUL character"))
+        elif any("\ud800" <= letter <= "\udfff" for letter in text):
+            errors.append(FieldError(field, "must not contain half of a surrogate pair"))
+        elif looks_like_card_number(text):
+            raise Problem(
+                "card_number_refused",
+                "A card number must never be sent here: send the token that the payment provider made of it.",
+                errors=[FieldError(field, "looks like a card number; send a token")],
+            )
+    if errors:
+        fields = ", ".join(error.field for error in errors)
+        raise Problem("validation_failed", f"Not valid: {fields}.", errors=errors)
+
+
+# 13 to 19 digits, in groups or not, that no letter, digit or underscore touches: tokens may hold long numbers.
+_DIGITS = re.compile(r"(?<![0-9A-Za-z_])\d(?:[ -]?\d){12,18}(?![0-9A-Za-z_])")
+
+
+def looks_like_card_number(text: str) -> bool:
+    """Whether a text holds 13 to 19 digits whose check digit is right (ISO/IEC 7812-1, annex B)."""
+    for found in _DIGITS.finditer(text):
+        digits = [int(letter) for letter in found.group() if letter.isdigit()]
+        doubled = (digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2])
+        if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0:
+            return True
+    return False
+
+
+async def _read(receive: Receive) -> bytes | None:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _is_json(content_type: bytes) -> bool:
+    media_type = content_type.split(b";", 1)[0].strip().lower()
+    return media_type == b"application/json" or (
+        media_type.startswith(b"application/") and media_type.endswith(b"+json")
+    )
+
+
+def _too_large() -> Problem:
+    # The rest of the body is not read, so the connection cannot be used again.
+    return Problem("body_too_large", f"The body has more than {MAX_BODY} bytes.", headers={"Connection": "close"})
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        field = field_name([twice])
+        raise Problem(
+            "malformed_json", "A key appears twice.", errors=[FieldError(field, "appears twice; send it once")]
+        )
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise Problem("malformed_json", f"{name} is not JSON.")
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise Problem("malformed_json", f"A number has more than {MAX_DIGITS} digits.")
+    return int(digits)
+
+
+def _texts(value: Any, path: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], str]]:
+    if len(path) > MAX_DEPTH:
+        raise Problem("malformed_json", f"The body nests deeper than {MAX_DEPTH}.")
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*path, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield path, key
+            yield from _texts(item, (*path, key))

@@ -1,0 +1,70 @@
+"""The codes of all problems with status and title. ``docs/http.md`` explains them; a test holds the two together."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all problems of a code share."""
+
+    status: int
+    title: str
+
+
+KINDS: dict[str, Kind] = {
+    # The request itself.
+    "malformed_json": Kind(400, "Malformed JSON"),
+    "validation_failed": Kind(422, "Invalid request"),
+    "card_number_refused": Kind(422, "Card numbers are not taken"),
+    "body_too_large": Kind(413, "Body too large"),
+    "route_not_found": Kind(404, "No such route"),
+    "method_not_allowed": Kind(405, "Method not allowed"),
+    # Who asks.
+    "token_missing": Kind(401, "Token missing"),
+    "token_invalid": Kind(401, "Token invalid"),
+    "token_expired": Kind(401, "Token expired"),
+    "session_required": Kind(403, "Session token needed"),
+    "customer_required": Kind(403, "Customer's token needed"),
+    # What is asked for.
+    "sku_not_found": Kind(404, "SKU not found"),
+    "cart_not_found": Kind(404, "Cart not found"),
+    "checkout_not_found": Kind(404, "Checkout not found"),
+    "order_not_found": Kind(404, "Order not found"),
+    # The cart.
+    "cart_locked": Kind(423, "Cart locked"),
+    "cart_ordered": Kind(409, "Cart is an order"),
+    # The checkout.
+    "checkout_in_progress": Kind(409, "Checkout in progress"),
+    "checkout_closing": Kind(409, "Checkout closing"),
+    "checkout_closed": Kind(409, "Checkout closed"),
+    "checkout_cancelled": Kind(409, "Checkout cancelled"),
+    "checkout_expired": Kind(410, "Checkout expired"),
+    "not_payable": Kind(409, "Not payable"),
+    "not_extendable": Kind(409, "Not extendable"),
+    "payment_in_progress": Kind(409, "Payment in progress"),
+    "payment_declined": Kind(402, "Payment declined"),
+    "too_late": Kind(409, "Too late to cancel"),
+    # What is away.
+    "database_unavailable": Kind(503, "Database unavailable"),
+    "temporal_unavailable": Kind(503, "Temporal unavailable"),
+    "not_ready": Kind(503, "Not ready"),
+    "internal_error": Kind(500, "Internal error"),
+    # A phase failed, the cart is open again.
+    "empty_cart": Kind(422, "Empty cart"),
+    "email_missing": Kind(422, "E-mail missing"),
+    "address_missing": Kind(422, "Address missing"),
+    "sku_unavailable": Kind(422, "SKU unavailable"),
+    "insufficient_stock": Kind(422, "Not enough stock"),
+    "price_missing": Kind(422, "Price missing"),
+    "no_shipping": Kind(422, "No shipping"),
+    "total_mismatch": Kind(422, "Total differs"),
+    "workflow_terminated": Kind(422, "Checkout terminated"),
+}
+
+#: A phase's failure whose code has no entry of its own.
+PHASE_FAILED = Kind(422, "Checkout failed")
+
+
+def kind_of(code: str) -> Kind:
+    """Status and title of a code; 422 for a code that only a phase knows."""
+    return KINDS.get(code, PHASE_FAILED)

@@ -1,0 +1,142 @@
+"""Who asks: session tokens (JWT, HS256) and the operator's token.
+
+A session token says which session asks (``sub``), as which customer when one is signed in (``customer_id``), and until
+when (``exp``). The API mints one with the first cart; a shop's own backend mints the others with the same key.
+"""
+
+import hmac
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jwt
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from checkout.api.problems import Problem
+from checkout.runtime.settings import Settings
+
+ALGORITHM = "HS256"
+#: Life of a token that the API mints, in seconds: 30 days, as long as an abandoned cart is worth keeping.
+TOKEN_LIFE = 30 * 24 * 3600
+#: The longest session or customer id, in characters.
+MAX_ID = 128
+
+
+@dataclass(frozen=True)
+class Session:
+    """A storefront's session, and the customer who is signed in to it."""
+
+    id: str
+    customer_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Whoever holds ``ADMIN_TOKEN``."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Makes and reads tokens with the secrets of the settings."""
+
+    secret_key: str
+    admin_token: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Tokens":
+        """Raises SettingsError where a secret is missing."""
+        settings.require_secrets("secret_key", "admin_token")
+        assert settings.secret_key is not None  # noqa: S101 - tells mypy what require_secrets has checked
+        assert settings.admin_token is not None  # noqa: S101 - as above
+        return cls(settings.secret_key.get_secret_value(), settings.admin_token.get_secret_value())
+
+    def mint(self, session: Session, *, life: int = TOKEN_LIFE) -> str:
+        """A token for a session, valid for ``life`` seconds."""
+        claims: dict[str, Any] = {"sub": session.id, "exp": int(time.time()) + life}
+        if session.customer_id is not None:
+            claims["customer_id"] = session.customer_id
+        return jwt.encode(claims, self.secret_key, algorithm=ALGORITHM)
+
+    def read(self, token: str) -> Session | Operator:
+        """Who holds this token.
+
+        Raises Problem ``token_expired`` or ``token_invalid`` (401).
+        """
+        if hmac.compare_digest(token.encode(), self.admin_token.encode()):
+            return Operator()
+        return self.session(token)
+
+    def session(self, token: str) -> Session:
+        """The session of a session token. Raises Problem as :meth:`read` does."""
+        try:
+            # The list of algorithms is what refuses `none` and keys of another kind.
+            claims = jwt.decode(
+                token, self.secret_key, algorithms=[ALGORITHM], options={"require": ["exp", "sub"], "verify_iat": False}
+            )
+        except jwt.ExpiredSignatureError:
+            raise _unauthorized("token_expired", "The session token has expired.") from None
+        except (jwt.PyJWTError, ValueError, OverflowError):
+            raise _unauthorized("token_invalid", "The session token is not one of this shop's.") from None
+        subject, customer = claims["sub"], claims.get("customer_id")
+        if not _is_id(subject) or (customer is not None and not _is_id(customer)):
+            raise _unauthorized(
+                "token_invalid", f"The claims sub and customer_id must be 1 to {MAX_ID} printable characters."
+            )
+        return Session(subject, customer)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_ID and value.isascii() and value.isprintable()
+
+
+def _unauthorized(code: str, detail: str) -> Problem:
+    return Problem(code, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    bearerFormat="JWT",
+    scheme_name="Session",
+    description="A session token: minted with the first cart, or by the shop's own backend.",
+)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def tokens(request: Request) -> Tokens:
+    """The application's tokens."""
+    found: Tokens = request.app.state.tokens
+    return found
+
+
+TokensDep = Annotated[Tokens, Depends(tokens)]
+
+
+def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Operator | None:
+    """Who asks; None without an ``Authorization`` header. Raises Problem (401) where the header says nothing we know."""
+    if credentials is not None:
+        return tokens.read(credentials.credentials)
+    if "authorization" in request.headers:
+        raise _unauthorized("token_invalid", "Authorization must be: Bearer, a space, the token.")
+    return None
+
+
+Caller = Annotated[Session | Operator | None, Depends(caller)]
+
+
+def session_if_any(caller: Caller) -> Session | None:
+    """The session that asks, None where nobody is named. Raises Problem (403) for an operator, who owns no carts."""
+    if isinstance(caller, Operator):
+        raise Problem("session_required", "This route takes a session token, not the operator's.")
+    return caller
+
+
+def session(found: Annotated[Session | None, Depends(session_if_any)]) -> Session:
+    """The session that asks. Raises Problem (401, 403) where there is none."""
+    if found is None:
+        raise _unauthorized("token_missing", "Send Authorization: Bearer with the session token.")
+    return found
+
+
+OptionalSession = Annotated[Session | None, Depends(session_if_any)]
+CurrentSession = Annotated[Session, Depends(session)]

@@ -1,0 +1,64 @@
+"""The application as a whole, without a server behind it: limits, problems, CORS."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from checkout.api.app import create_app
+from checkout.runtime.settings import load_settings
+
+ORIGIN = "https://shop.example"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(
+        load_settings(
+            database_url="postgresql:///nowhere?host=/nonexistent",
+            secret_key="s" * 40,
+            admin_token="admin-token-of-the-tests",
+            cors_origins=ORIGIN,
+        )
+    )
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
+
+
+def is_problem(answer: httpx.Response, status: int, code: str) -> None:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert {"type", "title", "status", "detail", "code"} <= body.keys()
+    assert (body["status"], body["code"]) == (status, code)
+
+
+async def test_it_lives_while_everything_else_is_away(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/health/live")
+    assert (answer.status_code, answer.json()) == (200, {"status": "live"})
+
+
+async def test_unknown_routes_and_methods_are_problems(http: httpx.AsyncClient) -> None:
+    is_problem(await http.get("/nowhere"), 404, "route_not_found")
+    is_problem(await http.get("/%00"), 404, "route_not_found")
+    answer = await http.delete("/health/live")
+    is_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_a_body_over_64_kilobytes_is_refused_however_it_is_sent(http: httpx.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(65):
+            yield b"x" * 1024
+
+    is_problem(await http.post("/carts", content=b"x" * 65_537), 413, "body_too_large")
+    is_problem(await http.post("/carts", content=chunks()), 413, "body_too_large")
+
+
+async def test_a_page_of_the_shop_can_read_even_a_refusal(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/carts", content=b"x" * 65_537, headers={"Origin": ORIGIN})
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
+    foreign = await http.get("/health/live", headers={"Origin": "https://elsewhere.example"})
+    assert "access-control-allow-origin" not in foreign.headers

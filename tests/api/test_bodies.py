@@ -1,0 +1,57 @@
+"""What a request may carry, without a server."""
+
+import pytest
+
+from checkout.api.bodies import MAX_DEPTH, check, looks_like_card_number, parse
+from checkout.api.problems import Problem
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"{'a': 1}",
+        b'{"a": 1, "a": 2}',
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": 1' + b"0" * 30 + b"}",
+        b'"\xff"',
+        '{"a": 1}'.encode("utf-16"),
+        b"[" * 50_000 + b"]" * 50_000,
+    ],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        check(parse(body))
+    assert refused.value.code == "malformed_json"
+    assert refused.value.kind.status == 400
+
+
+def test_depth_is_bounded() -> None:
+    check(parse(b"[" * MAX_DEPTH + b'"x"' + b"]" * MAX_DEPTH))
+    with pytest.raises(Problem):
+        check(parse(b"[" * (MAX_DEPTH + 1) + b'"x"' + b"]" * (MAX_DEPTH + 1)))
+
+
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\ud800"])
+def test_characters_that_cannot_be_stored_are_refused_by_field(text: str) -> None:
+    with pytest.raises(Problem) as refused:
+        check(parse(f'{{"shipping": {{"name": "{text}"}}}}'.encode()))
+    assert refused.value.code == "validation_failed"
+    assert [error["field"] for error in refused.value.members["errors"]] == ["shipping.name"]
+
+
+@pytest.mark.parametrize(
+    "text", ["4242424242424242", "4242 4242 4242 4242", "3782-822463-10005", "card: 5555555555554444, 12/30"]
+)
+def test_card_numbers_are_refused(text: str) -> None:
+    assert looks_like_card_number(text)
+    with pytest.raises(Problem) as refused:
+        check({"payment": {"token": text}})
+    assert refused.value.code == "card_number_refused"
+    assert text not in str(refused.value.response().body)
+
+
+@pytest.mark.parametrize("text", ["4242424242424241", "tok_4242424242424242", "42424242", "2026-11-29", ""])
+def test_what_is_no_card_number_passes(text: str) -> None:
+    assert not looks_like_card_number(text)
