@@ -38,7 +38,7 @@ LATER = int(time.time()) + 3600
         "a.b.c",
         "é.é.é",
         token({"sub": "ses_1", "exp": LATER}, key="z" * 40),
-        token({"sub": "ses_1", "exp": LATER}, algorithm="HS512"),
+        token({"sub": "ses_1", "exp": LATER}, key="k" * 64, algorithm="HS512"),
         token({"sub": "ses_1", "exp": LATER}, key="", algorithm="none"),
         token({"sub": "ses_1"}),
         token({"exp": LATER}),

@@ -1,4 +1,4 @@
-"""The application: routers, problems, limits and what they share. Neither SQL nor engine logic is written in a route."""
+"""The application: routers, problems and limits. Neither SQL nor engine logic is written in a route."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,7 @@
 """What a request may carry, checked before any route: size, encoding, well-formed JSON, no NUL and no card numbers.
 
 Python's JSON parser takes more than RFC 8259 and I-JSON (RFC 7493) do: it lets the last of two equal keys win, reads
-NaN and lone surrogates (which no UTF-8 text can hold), and guesses encodings. Where two parties read a body differently,
+NaN and lone surrogates (which no UTF-8 text can hold), and guesses encodings. Where two readers differ,
 a checked value and a used value come to differ; so all of it is refused.
 """
 

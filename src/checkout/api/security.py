@@ -113,7 +113,7 @@ TokensDep = Annotated[Tokens, Depends(tokens)]
 
 
 def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Operator | None:
-    """Who asks; None without an ``Authorization`` header. Raises Problem (401) where the header says nothing we know."""
+    """Who asks; None without an ``Authorization`` header. Raises Problem (401) where the header says nothing."""
     if credentials is not None:
         return tokens.read(credentials.credentials)
     if "authorization" in request.headers:
