@@ -1,0 +1,50 @@
+CREATE TABLE price_snapshots (
+    checkout_id TEXT NOT NULL,
+    cart_id TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    compare_currency TEXT,
+    exchange_rate NUMERIC,
+    sub_total BIGINT NOT NULL,
+    discount_total BIGINT NOT NULL,
+    shipping_total BIGINT NOT NULL,
+    shipping_tax_total BIGINT NOT NULL,
+    tax_total BIGINT NOT NULL,
+    total BIGINT NOT NULL,
+    discount_breakdown JSONB DEFAULT '[]' NOT NULL,
+    applied_discounts JSONB DEFAULT '[]' NOT NULL,
+    tax_breakdown JSONB DEFAULT '[]' NOT NULL,
+    coupon_code TEXT,
+    promotion_details JSONB DEFAULT '[]' NOT NULL,
+    shipping_option TEXT,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    discarded_at timestamptz,
+    CONSTRAINT pk_price_snapshots PRIMARY KEY (checkout_id),
+    CONSTRAINT fk_price_snapshots_checkout_id FOREIGN KEY (checkout_id) REFERENCES checkouts (id)
+);
+CREATE INDEX ix_price_snapshots_cart_id ON price_snapshots (cart_id);
+
+CREATE TABLE price_snapshot_lines (
+    checkout_id TEXT NOT NULL,
+    variant_id BIGINT NOT NULL,
+    position INTEGER NOT NULL,
+    sku TEXT NOT NULL,
+    name TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    compare_currency TEXT,
+    exchange_rate NUMERIC,
+    unit_price BIGINT NOT NULL,
+    sub_total BIGINT NOT NULL,
+    discount_total BIGINT NOT NULL,
+    shipping_total BIGINT DEFAULT 0 NOT NULL,
+    tax_total BIGINT NOT NULL,
+    total BIGINT NOT NULL,
+    discount_breakdown JSONB DEFAULT '[]' NOT NULL,
+    applied_discounts JSONB DEFAULT '[]' NOT NULL,
+    tax_breakdown JSONB DEFAULT '[]' NOT NULL,
+    coupon_code TEXT,
+    promotion_details JSONB DEFAULT '[]' NOT NULL,
+    CONSTRAINT pk_price_snapshot_lines PRIMARY KEY (checkout_id, variant_id),
+    CONSTRAINT fk_price_snapshot_lines_checkout_id
+        FOREIGN KEY (checkout_id) REFERENCES price_snapshots (checkout_id) ON DELETE CASCADE
+);

@@ -1,0 +1,39 @@
+"""The tables of the shop (SQLModel). The migrations make them; a test holds the two together."""
+
+from checkout.store.tables.base import Table
+from checkout.store.tables.carts import Cart, CartAddress, CartLine
+from checkout.store.tables.catalogue import Price, Product, Variant
+from checkout.store.tables.checkouts import Checkout
+from checkout.store.tables.orders import Order, OrderLine
+from checkout.store.tables.payments import PaymentAttempt
+from checkout.store.tables.prices import PriceSnapshot, PriceSnapshotLine
+from checkout.store.tables.promotions import Coupon, CouponRedemption, Promotion, PromotionRedemption
+from checkout.store.tables.stock import Reservation, Stock, StockMovement, Warehouse
+from checkout.store.tables.tax_shipping import ExchangeRate, ShippingOption, TaxRate
+
+__all__ = [
+    "Cart",
+    "CartAddress",
+    "CartLine",
+    "Checkout",
+    "Coupon",
+    "CouponRedemption",
+    "ExchangeRate",
+    "Order",
+    "OrderLine",
+    "PaymentAttempt",
+    "Price",
+    "PriceSnapshot",
+    "PriceSnapshotLine",
+    "Product",
+    "Promotion",
+    "PromotionRedemption",
+    "Reservation",
+    "ShippingOption",
+    "Stock",
+    "StockMovement",
+    "Table",
+    "TaxRate",
+    "Variant",
+    "Warehouse",
+]
