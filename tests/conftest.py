@@ -1,0 +1,50 @@
+"""What every test has: servers of the session, a database of its own, settings that no shell variable touches."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from checkout.runtime.database import Sessions, create_sessions, engine_for
+from tests.support import databases, servers
+
+_SERVERS_OF_YOURS = ("CHECKOUT_DATABASE_URL", "CHECKOUT_TEMPORAL_ADDRESS")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    for variable in [name for name in os.environ if name.startswith("CHECKOUT_")]:
+        value = os.environ.pop(variable)
+        if variable in _SERVERS_OF_YOURS:
+            os.environ[variable.replace("CHECKOUT_", "CHECKOUT_TEST_")] = value
+    servers.begin_session()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    databases.drop_templates()
+    servers.end_session()
+
+
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """The libpq URI of a migrated, empty database that this test alone uses."""
+    with databases.fresh_database() as uri:
+        yield uri
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool on the test's database."""
+    engine = engine_for(database_url, application_name="test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: AsyncEngine) -> Sessions:
+    """Sessions on the test's database."""
+    return create_sessions(engine)

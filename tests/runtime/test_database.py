@@ -1,0 +1,138 @@
+"""The pool: what libpq reads, transactions that lost a race, and connections that the server has cut."""
+
+import asyncio
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkout.runtime.database import DEADLOCK_DETECTED, Sessions, engine_for, in_transaction, sqlstate
+from checkout.runtime.settings import SettingsError
+
+
+def test_a_uri_that_libpq_refuses_is_one_line() -> None:
+    with pytest.raises(SettingsError, match="CHECKOUT_DATABASE_URL is not a libpq URI"):
+        engine_for("postgresql://[shop/db")
+
+
+async def test_isolation_is_read_committed(sessions: Sessions) -> None:
+    async with sessions() as session:
+        assert await session.scalar(text("SHOW transaction_isolation")) == "read committed"
+
+
+async def _two_rows(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        await session.execute(text("CREATE TABLE counter (id int PRIMARY KEY, value int NOT NULL)"))
+        await session.execute(text("INSERT INTO counter VALUES (1, 0), (2, 0)"))
+
+
+async def test_a_deadlock_is_run_again_and_both_have_their_effect(sessions: Sessions) -> None:
+    await _two_rows(sessions)
+    both_hold_one = asyncio.Barrier(2)
+    runs = 0
+
+    async def add(session: AsyncSession, first: int, second: int) -> None:
+        nonlocal runs
+        runs += 1
+        await session.execute(text("UPDATE counter SET value = value + 1 WHERE id = :id"), {"id": first})
+        if runs <= 2:
+            await both_hold_one.wait()
+        await session.execute(text("UPDATE counter SET value = value + 1 WHERE id = :id"), {"id": second})
+
+    await asyncio.gather(
+        in_transaction(sessions, lambda session: add(session, 1, 2)),
+        in_transaction(sessions, lambda session: add(session, 2, 1)),
+    )
+
+    async with sessions() as session:
+        assert (await session.scalars(text("SELECT value FROM counter ORDER BY id"))).all() == [2, 2]
+    assert runs == 3
+
+
+async def test_a_race_that_is_lost_every_time_is_raised(sessions: Sessions) -> None:
+    runs = 0
+
+    async def loses(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        await session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected'; END $$"))
+
+    with pytest.raises(DBAPIError) as error:
+        await in_transaction(sessions, loses, attempts=3)
+
+    assert sqlstate(error.value) == DEADLOCK_DETECTED
+    assert runs == 3
+
+
+async def test_another_error_is_not_run_again(sessions: Sessions) -> None:
+    runs = 0
+
+    async def divides(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        await session.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError):
+        await in_transaction(sessions, divides)
+
+    assert runs == 1
+
+
+async def _cut_all_other_connections(database_url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin:
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_a_connection_cut_while_it_was_idle_is_replaced(sessions: Sessions, database_url: str) -> None:
+    await _two_rows(sessions)
+    await _cut_all_other_connections(database_url)
+
+    async def add(session: AsyncSession) -> None:
+        await session.execute(text("UPDATE counter SET value = value + 1 WHERE id = 1"))
+
+    await in_transaction(sessions, add)
+
+    async with sessions() as session:
+        assert await session.scalar(text("SELECT value FROM counter WHERE id = 1")) == 1
+
+
+async def test_a_connection_cut_before_the_commit_has_its_effect_once(sessions: Sessions, database_url: str) -> None:
+    await _two_rows(sessions)
+    runs = 0
+
+    async def add(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        await session.execute(text("UPDATE counter SET value = value + 1 WHERE id = 1"))
+        if runs == 1:
+            await _cut_all_other_connections(database_url)
+            await session.execute(text("SELECT 1"))
+
+    await in_transaction(sessions, add)
+
+    async with sessions() as session:
+        assert await session.scalar(text("SELECT value FROM counter WHERE id = 1")) == 1
+    assert runs == 2
+
+
+async def test_a_connection_cut_at_the_commit_is_raised_because_nobody_knows(
+    sessions: Sessions, database_url: str
+) -> None:
+    await _two_rows(sessions)
+    runs = 0
+
+    async def add(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        await session.execute(text("UPDATE counter SET value = value + 1 WHERE id = 1"))
+        await _cut_all_other_connections(database_url)
+
+    with pytest.raises(DBAPIError):
+        await in_transaction(sessions, add)
+
+    assert runs == 1

@@ -1,0 +1,72 @@
+"""Keeps one server for a test session: ``python -m tests.support.keeper postgres|temporal DIRECTORY PID STARTED``.
+
+The first test that needs a server starts its keeper, whichever xdist worker that is; all workers then share it. It ends
+when the session's first process, PID, does, also by ``kill -9``: the keeper looks for it, and the server has the kernel's
+parent-death signal from the keeper.
+"""
+
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from checkout.runtime.embedded.ports import free_port
+from checkout.runtime.embedded.postgres import VOLATILE, EmbeddedPostgres
+from checkout.runtime.embedded.process import ProcessKey, ServerFault
+from checkout.runtime.embedded.temporal import TIME_SKIPPING, EmbeddedTemporal
+
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def _server(kind: str, directory: Path) -> tuple[EmbeddedPostgres | EmbeddedTemporal, dict[str, str]]:
+    log = directory / "server.log"
+    if kind == "postgres":
+        postgres = EmbeddedPostgres(directory, log=log, configuration=VOLATILE)
+        postgres.start()
+        postgres.wait_ready()
+        return postgres, {"uri": postgres.uri()}
+    temporal = EmbeddedTemporal(None, log=log, port=free_port(), dynamic_configuration=[TIME_SKIPPING])
+    temporal.start()
+    temporal.wait_ready()
+    return temporal, {"address": temporal.address}
+
+
+def _write(directory: Path, answer: dict[str, str]) -> None:
+    making = directory / "answer.making"
+    making.write_text(json.dumps(answer))
+    making.rename(directory / "answer.json")
+
+
+class _Asked(Exception):
+    """The session has ended."""
+
+
+def _asked(number: int, frame: FrameType | None) -> None:
+    raise _Asked
+
+
+def main(kind: str, directory: Path, owner: ProcessKey) -> None:
+    """Start the server, say where it is in ``answer.json``, and keep it until the owner is gone or SIGTERM comes."""
+    signal.signal(signal.SIGTERM, _asked)
+    server = None
+    try:
+        server, answer = _server(kind, directory)
+        _write(directory, answer)
+        while owner.process() is not None and server.pid is not None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    except ServerFault as fault:
+        _write(directory, {"fault": str(fault)})
+    except _Asked:
+        pass
+    finally:
+        if server is not None:
+            server.stop()
+        if owner.process() is None:
+            shutil.rmtree(directory.parent, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), ProcessKey(int(sys.argv[3]), float(sys.argv[4])))

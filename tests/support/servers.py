@@ -1,0 +1,100 @@
+"""The servers of a test session: started when a test first needs one, shared by its workers, ended with the session."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from checkout.runtime.embedded.process import ProcessKey
+
+_VARIABLE = "CHECKOUT_TEST_SESSION"
+_SECONDS = 120
+
+
+def begin_session() -> None:
+    """Called once, by the session's first process, before it starts workers: they inherit where its servers are."""
+    directory = Path(tempfile.mkdtemp(prefix="checkout-tests-"))
+    # PostgreSQL may run as another user (see runtime/embedded/account.py) and has to pass.
+    directory.chmod(0o711)
+    owner = ProcessKey.of(os.getpid())
+    assert owner is not None
+    os.environ[_VARIABLE] = json.dumps({"directory": str(directory), "pid": owner.pid, "started": owner.started})
+
+
+def end_session() -> None:
+    """End every keeper, and with it its server, and wait until they are gone."""
+    directory = session_directory()
+    keepers = []
+    for file in directory.glob("*/keeper.json"):
+        key = ProcessKey(**json.loads(file.read_text()))
+        if process := key.process():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+                keepers.append(process)
+    _, alive = psutil.wait_procs(keepers, timeout=30)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def session_directory() -> Path:
+    """Where this session keeps what its workers share."""
+    return Path(json.loads(os.environ[_VARIABLE])["directory"])
+
+
+@contextlib.contextmanager
+def exclusively(name: str) -> Iterator[None]:
+    """Only one worker of the session at a time; released by the kernel where a worker dies."""
+    with (session_directory() / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def server(kind: str) -> dict[str, str]:
+    """What the keeper of ``postgres`` (uri) or ``temporal`` (address) answers; the first caller starts it.
+
+    Raises RuntimeError with the server's own words where it does not start.
+    """
+    directory = session_directory() / kind
+    with exclusively(kind):
+        if not (directory / "answer.json").exists():
+            _start_keeper(kind, directory)
+    answer: dict[str, str] = json.loads((directory / "answer.json").read_text())
+    if "fault" in answer:
+        raise RuntimeError(answer["fault"])
+    return answer
+
+
+def _start_keeper(kind: str, directory: Path) -> None:
+    session = json.loads(os.environ[_VARIABLE])
+    directory.mkdir(exist_ok=True)
+    with (directory / "keeper.log").open("wb") as log:
+        keeper = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.support.keeper"),
+                *(kind, str(directory), str(session["pid"]), repr(session["started"])),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=Path(__file__).parents[2],
+            start_new_session=True,
+        )
+    key = ProcessKey.of(keeper.pid)
+    assert key is not None
+    (directory / "keeper.json").write_text(json.dumps({"pid": key.pid, "started": key.started}))
+    deadline = time.monotonic() + _SECONDS
+    while not (directory / "answer.json").exists():
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the {kind} keeper did not start:\n{(directory / 'keeper.log').read_text()}")
+        time.sleep(0.02)
