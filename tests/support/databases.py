@@ -27,7 +27,7 @@ def fresh_database() -> Iterator[str]:
     template = _template(uri)
     name = f"checkout_test_{secrets.token_hex(6)}"
     with psycopg.connect(uri, autocommit=True) as admin:
-        # Copying files takes a seventh of the time where nothing is synced; where it is, each copy waits for checkpoints.
+        # Copying files is seven times as fast where nothing is synced; where it is, each copy waits for checkpoints.
         strategy = sql.SQL("wal_log" if os.environ.get(_EXTERNAL) else "file_copy")
         admin.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(

@@ -1,8 +1,8 @@
 """Keeps one server for a test session: ``python -m tests.support.keeper postgres|temporal DIRECTORY PID STARTED``.
 
-The first test that needs a server starts its keeper, whichever xdist worker that is; all workers then share it. It ends
-when the session's first process, PID, does, also by ``kill -9``: the keeper looks for it, and the server has the kernel's
-parent-death signal from the keeper.
+The first test that needs a server starts its keeper, whichever xdist worker that is; all workers then share it. It
+ends when the session's first process, PID, does, also by ``kill -9``: the keeper looks for it, and the server has the
+kernel's parent-death signal from the keeper.
 """
 
 import json
