@@ -1,6 +1,7 @@
 """What every test has: servers of the session, a database of its own, settings that no shell variable touches."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from tests.support import databases, servers
+from tests.support.temporal import TemporalEnvironment, drop_namespace, temporal_environment
 
 _SERVERS_OF_YOURS = ("CHECKOUT_DATABASE_URL", "CHECKOUT_TEMPORAL_ADDRESS")
 
@@ -23,10 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput"):
-        return
-    databases.drop_templates()
-    servers.end_session()
+    if not hasattr(config, "workerinput"):
+        databases.drop_templates()
+        drop_namespace()
+        servers.end_session()
+    # Calls that are still in flight in the SDK's threads may crash the interpreter at its exit; they end by then.
+    time.sleep(0.3)
 
 
 @pytest.fixture
@@ -48,3 +52,10 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 def sessions(engine: AsyncEngine) -> Sessions:
     """Sessions on the test's database."""
     return create_sessions(engine)
+
+
+@pytest.fixture
+async def temporal_env() -> AsyncIterator[TemporalEnvironment]:
+    """The session's Temporal server, with a task queue for this test alone and clocks that can be moved."""
+    async with temporal_environment() as environment:
+        yield environment

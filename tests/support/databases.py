@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from checkout.store.migrate import upgrade
 from tests.support.servers import exclusively, server, session_directory
 
 _EXTERNAL = "CHECKOUT_TEST_DATABASE_URL"
@@ -57,15 +58,11 @@ def _template(uri: str) -> str:
                 name = f"checkout_template_{secrets.token_hex(6)}"
                 with psycopg.connect(uri, autocommit=True) as admin:
                     admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-                _migrate(_with_database(uri, name))
+                upgrade(_with_database(uri, name))
                 making = file.with_suffix(".making")
                 making.write_text(name)
                 making.rename(file)
     return file.read_text()
-
-
-def _migrate(uri: str) -> None:
-    """Bring an empty database to the newest schema."""
 
 
 def _drop(admin: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
