@@ -8,6 +8,9 @@ from checkout.domain.countries import is_country
 from checkout.domain.exchange import Exchange, Prices, check_prices
 from checkout.domain.tax import STANDARD
 
+#: The tax class of shipping that shares the fate of the goods, as ancillary services do in the EU.
+AS_GOODS = "as_goods"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippingBand:
@@ -45,7 +48,10 @@ class ShippingBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippingOption:
-    """A way of shipping: where to (no countries: everywhere), its tax class and its bands."""
+    """A way of shipping: where to (no countries: everywhere), its tax class and its bands.
+
+    The tax class AS_GOODS taxes shipping as the goods are, spread over their rates by what is paid for them.
+    """
 
     code: str
     name: str

@@ -3,12 +3,14 @@
 Not for workflow code: it looks up regions in tables.
 """
 
+import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from importlib.resources import files
 from typing import Protocol
 
-from checkout.domain.checks import require
+from checkout.domain.checks import InvalidValue, require
 from checkout.domain.countries import is_country, region_code
 from checkout.domain.money import round_half_up
 
@@ -155,3 +157,34 @@ class TaxBasis:
     def gross(self, entered: int) -> int:
         """The amount with the tax that is due."""
         return round_half_up(entered * (WHOLE + parts_per_million(self.due)), self._denominator)
+
+
+#: The columns of a table of rates as CSV; lines that begin with # are remarks.
+COLUMNS = ("country", "region", "tax_class", "percent", "name")
+
+
+def read_tax_rates(text: str) -> list[TaxRate]:
+    """Rates from CSV with the columns COLUMNS. Raises InvalidValue that names the line and the column."""
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if not line.startswith("#")]
+    rows = csv.reader(line for _, line in numbered)
+    header = next(rows, [])
+    require(tuple(header) == COLUMNS, "header", f"must be {','.join(COLUMNS)}")
+    return [_tax_rate(row, number) for (number, _), row in zip(numbered[1:], rows, strict=True) if row]
+
+
+def _tax_rate(row: list[str], number: int) -> TaxRate:
+    require(len(row) == len(COLUMNS), f"line {number}", f"must have {len(COLUMNS)} columns, has {len(row)}")
+    country, region, tax_class, percent, name = (cell.strip() for cell in row)
+    try:
+        exact = Decimal(percent)
+    except InvalidOperation:
+        raise InvalidValue(f"line {number}, percent", f"{percent[:20]!r} is no number") from None
+    try:
+        return TaxRate(country=country, region=region or None, tax_class=tax_class, percent=exact, name=name)
+    except InvalidValue as error:
+        raise InvalidValue(f"line {number}, {error.field}", error.reason) from None
+
+
+def built_in_tax_rates() -> list[TaxRate]:
+    """The rates that come with the product: ``domain/data/tax_rates.csv``, which names their sources."""
+    return read_tax_rates(files("checkout.domain").joinpath("data/tax_rates.csv").read_text(encoding="utf-8"))

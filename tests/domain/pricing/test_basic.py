@@ -6,31 +6,9 @@ import pytest
 
 from checkout.domain.checks import InvalidValue
 from checkout.domain.errors import DefiniteFailure
-from checkout.domain.pricing import LineInput, PricingInput, price_cart
-from checkout.domain.shipping import ShippingBand, ShippingOption
-from checkout.domain.tax import Destination, TaxRate, TaxTable
-
-VAT = TaxTable(
-    [
-        TaxRate(country="DE", percent=Decimal(19)),
-        TaxRate(country="DE", tax_class="reduced", percent=Decimal(7)),
-        TaxRate(country="CH", percent=Decimal("8.1")),
-        TaxRate(country="US", region="CA", percent=Decimal("7.25")),
-    ]
-)
-POST = ShippingOption(code="post", name="Post", bands=(ShippingBand(prices={"EUR": 490}),), countries=frozenset({"DE"}))
-
-
-def cart(*lines: LineInput, country: str | None = "DE", **given: object) -> PricingInput:
-    """A cart in euro that goes to a country."""
-    place = Destination(country) if country else None
-    fields = {"currency": "EUR", "base_currency": "EUR", "tax": VAT, "shipping_options": (POST,), **given}
-    return PricingInput(lines=lines, destination=place, **fields)  # type: ignore[arg-type]
-
-
-def line(sku: str, quantity: int, price: int, **given: object) -> LineInput:
-    """A line with a price in euro."""
-    return LineInput(sku=sku, quantity=quantity, prices={"EUR": price}, **given)  # type: ignore[arg-type]
+from checkout.domain.pricing import LineInput, price_cart
+from checkout.domain.tax import TaxRate
+from tests.domain.pricing.carts import cart, line, option
 
 
 def test_lines_shipping_and_tax_add_up() -> None:
@@ -68,8 +46,7 @@ def test_a_price_is_converted_where_the_shop_set_none() -> None:
 
 
 def test_free_items_and_a_total_of_zero_are_fine() -> None:
-    free = ShippingOption(code="free", name="Free", bands=(ShippingBand(prices={"EUR": 0}),))
-    pricing = price_cart(cart(line("A", 5, 0), shipping_options=(free,)))
+    pricing = price_cart(cart(line("A", 5, 0), shipping_options=(option("free", 0),)))
     assert (pricing.total, pricing.shipping_option, pricing.require_sound()) == (0, "free", pricing)
 
 

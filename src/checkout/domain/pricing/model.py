@@ -1,12 +1,14 @@
 """What pricing takes and gives. Amounts are integers in minor units; results are net beside their tax."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from checkout.domain.checks import require
 from checkout.domain.currencies import currency_decimals
+from checkout.domain.discounts import Discount
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.exchange import Exchange, Prices, check_prices
 from checkout.domain.shipping import ShippingOption
@@ -56,6 +58,11 @@ class PricingInput:
     shipping_options: tuple[ShippingOption, ...] = ()
     #: The code of the option that the buyer chose; the cheapest applies when none is chosen or it no longer ships.
     shipping_option: str | None = None
+    #: The shop's promotions, and the coupons that the codes below may name.
+    discounts: tuple[Discount, ...] = ()
+    coupon_codes: tuple[str, ...] = ()
+    #: The time that decides about windows; with a time zone, needed where there are discounts.
+    now: datetime | None = None
 
     def __post_init__(self) -> None:
         currency_decimals(self.currency)
@@ -66,6 +73,10 @@ class PricingInput:
         require(not self.prices_include_tax or self.home is not None, "home", "is needed where prices include tax")
         codes = [option.code for option in self.shipping_options]
         require(len(codes) == len(set(codes)), "shipping_options", "each code must be there once")
+        keys = [discount.key for discount in self.discounts]
+        require(len(keys) == len(set(keys)), "discounts", "each code must be there once")
+        timed = self.now is not None and self.now.tzinfo is not None
+        require(timed or not self.discounts, "now", "is needed where there are discounts, with a time zone")
 
     def exchange(self) -> Exchange:
         """The currencies and the rate between them. Raises InvalidValue for a rate that is not positive."""
@@ -118,8 +129,42 @@ class TaxPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscountPart:
+    """What one discount took from one line, net."""
+
+    code: str
+    kind: str
+    sku: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedDiscount:
+    """A discount in force: ``coupon`` or ``promotion``, and what it took from the goods and from shipping, net.
+
+    A coupon that is used is there even where there was nothing to take; its use is what counts against its limits.
+    """
+
+    code: str
+    kind: str
+    name: str
+    amount: int
+    shipping_amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionDetail:
+    """What a discount in force says, as it was then: its effect's terms (JSON values) and the lines it touched."""
+
+    code: str
+    kind: str
+    terms: Mapping[str, Any]
+    skus: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShippingQuote:
-    """What an option would cost this cart now: net, and its tax."""
+    """What an option would cost this cart now, free shipping minded: net, and its tax."""
 
     code: str
     name: str
@@ -146,10 +191,21 @@ class Pricing:
     shipping_option: str | None
     shipping_options: tuple[ShippingQuote, ...]
     tax_breakdown: tuple[TaxPart, ...]
+    #: By line and discount; adds up to ``discount_total``.
+    discount_breakdown: tuple[DiscountPart, ...]
+    applied_discounts: tuple[AppliedDiscount, ...]
+    promotion_details: tuple[PromotionDetail, ...]
+    #: The coupons in force, as the shop spells them.
+    coupon_codes: tuple[str, ...]
     #: The base currency and the rate from it that was in force (text of a decimal), None where none is known.
     compare_currency: str
     exchange_rate: str | None
     problems: tuple[Problem, ...] = ()
+
+    def breakdowns(self) -> dict[str, Any]:
+        """The parts of this pricing that a snapshot keeps as JSON, by the names of its fields."""
+        fields = ("discount_breakdown", "applied_discounts", "promotion_details", "tax_breakdown")
+        return {name: [asdict(part) for part in getattr(self, name)] for name in fields}
 
     def require_sound(self) -> "Pricing":
         """This pricing, when nothing blocks its sale; else raises the first blocking problem as DefiniteFailure."""
