@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from tests.support import databases, servers
+from tests.support.gateway import GatewayServer, running_gateway
 from tests.support.temporal import TemporalEnvironment, drop_namespace, temporal_environment
 
 _SERVERS_OF_YOURS = ("CHECKOUT_DATABASE_URL", "CHECKOUT_TEMPORAL_ADDRESS")
@@ -59,3 +60,13 @@ async def temporal_env() -> AsyncIterator[TemporalEnvironment]:
     """The session's Temporal server, with a task queue for this test alone and clocks that can be moved."""
     async with temporal_environment() as environment:
         yield environment
+
+
+@pytest.fixture(scope="session")
+def gateway_server() -> Iterator[GatewayServer]:
+    """A simulated gateway that the tests of this process share, in a database of its own, as a third party has.
+
+    Tell its payments apart by their checkout.
+    """
+    with databases.fresh_database() as uri, running_gateway(uri) as server:
+        yield server
