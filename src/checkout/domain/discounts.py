@@ -141,7 +141,7 @@ class Discount:
 
     Precedence. Discounts that apply are taken one after the other, each from what the ones before left: units that are
     got for units bought, percentages of selected lines, percentages of all, fixed amounts, free shipping; within one
-    kind the higher ``priority`` first, then by code. One that is not ``stackable`` goes with no other: then the choice
+    kind the lower ``priority`` first, then by code. One that is not ``stackable`` goes with no other: then the choice
     that leaves the least to pay applies (all stackable ones together, or one exclusive alone).
     """
 
@@ -158,7 +158,7 @@ class Discount:
     redeemed: int = 0
     redeemed_by_customer: int = 0
     stackable: bool = True
-    priority: int = 0
+    priority: int = 100
 
     def __post_init__(self) -> None:
         require(bool(self.code), "code", "must not be empty")
@@ -185,4 +185,4 @@ class Discount:
     @property
     def precedence(self) -> tuple[int, int, bool, str]:
         """The order in which discounts that go together are taken."""
-        return (self.effect.stage, -self.priority, *self.key)
+        return (self.effect.stage, self.priority, *self.key)

@@ -14,13 +14,15 @@ AS_GOODS = "as_goods"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippingBand:
-    """A price that holds for a range of weight (grams) and of order total (goods after discounts, as entered).
+    """A price for a country (None: everywhere) and a range of weight (grams) and of order total.
 
-    Lower edges belong to the band, upper edges to the next one; None is no edge. Edges of the order total are minor
-    units of ``currency``, of the base currency without one.
+    The order total is that of the goods after discounts, as entered. Lower edges belong to the band, upper edges to
+    the next one; None is no edge. Edges of the order total are minor units of ``currency``, of the base currency
+    without one.
     """
 
     prices: Prices
+    country: str | None = None
     min_weight: int = 0
     max_weight: int | None = None
     min_total: int = 0
@@ -29,6 +31,8 @@ class ShippingBand:
 
     def __post_init__(self) -> None:
         check_prices(self.prices, "shipping.prices")
+        known = self.country is None or is_country(self.country)
+        require(known, "shipping.country", f"{str(self.country)[:10]!r} is no ISO 3166-1 alpha-2 code")
         for name, low, high in (
             ("weight", self.min_weight, self.max_weight),
             ("total", self.min_total, self.max_total),
@@ -48,7 +52,7 @@ class ShippingBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShippingOption:
-    """A way of shipping: where to (no countries: everywhere), its tax class and its bands.
+    """A way of shipping: its tax class and its bands.
 
     The tax class AS_GOODS taxes shipping as the goods are, spread over their rates by what is paid for them.
     """
@@ -56,21 +60,23 @@ class ShippingOption:
     code: str
     name: str
     bands: tuple[ShippingBand, ...]
-    countries: frozenset[str] = frozenset()
     tax_class: str = STANDARD
 
     def __post_init__(self) -> None:
         require(bool(self.code), "shipping.code", "must not be empty")
-        for country in self.countries:
-            require(is_country(country), "shipping.countries", f"{country[:10]!r} is no ISO 3166-1 alpha-2 code")
 
     def price(self, country: str, weight: int, total: int, exchange: Exchange) -> int | None:
-        """The price as entered, in the charged currency: the cheapest band that holds; None when none does."""
-        if self.countries and country not in self.countries:
-            return None
-        bands = (band for band in self.bands if band.holds(weight, total, exchange))
-        prices = (exchange.price(band.prices) for band in bands)
-        return min((price for price in prices if price is not None), default=None)
+        """The price as entered, in the charged currency; None when no band holds.
+
+        Bands of the country go before those for everywhere, prices in the charged currency before converted ones;
+        among what is left the cheapest holds.
+        """
+        ranked = []
+        for band in self.bands:
+            price = exchange.price(band.prices)
+            if price is not None and band.country in (country, None) and band.holds(weight, total, exchange):
+                ranked.append((band.country is None, exchange.currency not in band.prices, price))
+        return min(ranked)[2] if ranked else None
 
 
 def quote(

@@ -23,9 +23,9 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def option(code: str, price: int, *countries: str, **given: Any) -> ShippingOption:
-    """A shipping option with one price in euro, wherever."""
-    band = ShippingBand(prices={"EUR": price})
-    return ShippingOption(code=code, name=code.title(), bands=(band,), countries=frozenset(countries), **given)
+    """A shipping option with one price in euro, in these countries or everywhere."""
+    bands = tuple(ShippingBand(prices={"EUR": price}, country=country) for country in countries or (None,))
+    return ShippingOption(code=code, name=code.title(), bands=bands, **given)
 
 
 POST = option("post", 490, "DE")

@@ -54,7 +54,7 @@ class _Choice:
         """What ships first, then least to pay; among equals the one with a coupon, then by priority, then by code."""
         to_pay = sum(self.basket.left) + (self.shipping.left if self.shipping else 0)
         coupon = any(not discount.automatic for discount in self.discounts)
-        priorities = tuple(sorted(-discount.priority for discount in self.discounts))
+        priorities = tuple(sorted(discount.priority for discount in self.discounts))
         keys = tuple(sorted(discount.key for discount in self.discounts))
         return (self.shipping is None, to_pay, not coupon, priorities, keys)
 
