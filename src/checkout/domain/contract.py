@@ -11,7 +11,7 @@ from checkout.domain import messages as m
 from checkout.domain.words import Phase
 
 In = TypeVar("In")
-Out = TypeVar("Out")
+Out = TypeVar("Out", covariant=True)
 
 TASK_QUEUE = "checkout"
 CHECKOUT_WORKFLOW = "Checkout"

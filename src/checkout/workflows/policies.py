@@ -1,0 +1,48 @@
+"""How long an activity may take and how it is retried: one named policy for each kind, none pasted at a call."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+#: The first try of a phase that only touches Postgres: local, once, 2 seconds at most. Longer would hold up the
+#: workflow task, and with it every update and query of this checkout.
+LOCAL_ATTEMPT = timedelta(seconds=2)
+ONCE = RetryPolicy(maximum_attempts=1)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Timeouts and retries of a regular activity.
+
+    ``attempt`` bounds one attempt, so that a killed worker's is tried again; ``heartbeat`` notices that sooner.
+    """
+
+    attempt: timedelta
+    retry: RetryPolicy
+    heartbeat: timedelta | None = None
+
+
+#: A phase on Postgres after its local attempt failed: an attempt waits for row locks, so it has time for them.
+DATABASE = Policy(
+    attempt=timedelta(seconds=15),
+    retry=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10)),
+)
+#: A phase that calls the payment gateway. It sends heartbeats: a dead worker is noticed, a cancel arrives.
+GATEWAY = Policy(
+    attempt=timedelta(seconds=60),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=15)),
+    heartbeat=timedelta(seconds=10),
+)
+#: Compensations retry until they succeed; a minute between attempts is soon enough for what is down that long.
+UNDO_DATABASE = Policy(
+    attempt=timedelta(seconds=15),
+    retry=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=60)),
+)
+UNDO_GATEWAY = Policy(
+    attempt=timedelta(seconds=60),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60)),
+    heartbeat=timedelta(seconds=10),
+)
+#: The pause after a compensation was refused as if for good: people mend the cause, then it is tried again.
+REFUSED_PAUSE = timedelta(minutes=5)

@@ -1,0 +1,102 @@
+"""The compensations of the phases that were begun, and how they are run."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from checkout.domain.contract import (
+    COMPENSATION_OF,
+    REFUND_PAYMENT,
+    UNLOCK_CART,
+    VOID_PAYMENT,
+    ActivityContract,
+)
+from checkout.domain.messages import Compensated, CompensationInput
+from checkout.domain.words import Phase
+from checkout.workflows.failures import definite, sentence
+from checkout.workflows.policies import REFUSED_PAUSE, UNDO_DATABASE, UNDO_GATEWAY, Policy
+
+Compensation = ActivityContract[CompensationInput, Compensated]
+
+#: Compensation refuses a completed checkout: closed is absorbing (G5).
+CHECKOUT_COMPLETED = "checkout_completed"
+_AT_GATEWAY = (VOID_PAYMENT, REFUND_PAYMENT)
+
+
+class AlreadyCompleted(Exception):
+    """There is nothing to undo: the database says that the checkout is completed."""
+
+
+@dataclass
+class Saga:
+    """Registers a phase's compensation before the phase runs, and undoes what was begun.
+
+    Before, because an attempt may have its effect and lose its answer. Compensations are regular activities, never
+    local; each is idempotent and is retried until it succeeds, so that one which cannot keeps the workflow open and
+    shows in the UI.
+    """
+
+    #: Told what runs now, and the last failure of it.
+    on_change: Callable[[list[str], str | None], None]
+    on_result: Callable[[Compensated], None]
+    _registered: list[Compensation] = field(default_factory=list)
+    _running: list[str] = field(default_factory=list)
+
+    def register(self, phase: Phase) -> None:
+        """The phase is about to run: from now on it has to be undone. Once for each phase."""
+        compensation = COMPENSATION_OF[phase]
+        if compensation not in self._registered:
+            self._registered.append(compensation)
+
+    async def undo(self, argument: CompensationInput) -> None:
+        """Runs what was registered in reverse order, the gateway's beside the database's, and unlocks the cart last.
+
+        A gateway that does not answer holds up only the unlocking, not the release of stock and coupon.
+        Raises AlreadyCompleted.
+        """
+        backwards = [one for one in reversed(self._registered) if one != UNLOCK_CART]
+        # Neither side is left running behind the other's verdict.
+        verdicts = await asyncio.gather(
+            self._undo_each([one for one in backwards if one not in _AT_GATEWAY], argument, UNDO_DATABASE),
+            self._undo_each([one for one in backwards if one in _AT_GATEWAY], argument, UNDO_GATEWAY),
+            return_exceptions=True,
+        )
+        for verdict in verdicts:
+            if verdict is not None:
+                raise verdict
+        await self._undo_each([UNLOCK_CART], argument, UNDO_DATABASE)
+
+    async def _undo_each(self, compensations: list[Compensation], argument: CompensationInput, policy: Policy) -> None:
+        for compensation in compensations:
+            self._running.append(compensation.name)
+            self.on_change(self._running, None)
+            await self._until_done(compensation, argument, policy)
+            self._running.remove(compensation.name)
+            self.on_change(self._running, None)
+
+    async def _until_done(self, compensation: Compensation, argument: CompensationInput, policy: Policy) -> None:
+        while True:
+            try:
+                result = await workflow.execute_activity(
+                    compensation.name,
+                    argument,
+                    result_type=compensation.gives,
+                    start_to_close_timeout=policy.attempt,
+                    heartbeat_timeout=policy.heartbeat,
+                    retry_policy=policy.retry,
+                    summary=compensation.summary,
+                )
+            except ActivityError as error:
+                verdict = definite(error)
+                if verdict is not None and verdict.type == CHECKOUT_COMPLETED:
+                    raise AlreadyCompleted from error
+                # Compensations have no definite failure. One that claims to (a defect, or a gateway that refuses for
+                # good) is not given up: people see it here, mend the cause, and it goes on.
+                self.on_change(self._running, f"{compensation.name}: {sentence(error)}")
+                await workflow.sleep(REFUSED_PAUSE, summary=f"Next try of {compensation.name}")
+            else:
+                self.on_result(result)
+                return
