@@ -1,1 +1,41 @@
 """Registers workflows and activities, and nothing else."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from checkout.domain.contract import TASK_QUEUE
+from checkout.workflows.checkout import Checkout
+
+WORKFLOWS: list[type[Any]] = [Checkout]
+
+#: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
+GRACE = timedelta(seconds=10)
+
+
+def workflow_runner() -> WorkflowRunner:
+    """The sandbox in which workflows run, the same for worker and replay.
+
+    The domain is pure and is not loaded anew for each run, so that its classes are the same inside and outside.
+    """
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("checkout.domain"))
+
+
+def create_worker(
+    client: Client, activities: Sequence[Callable[..., Any]], *, task_queue: str = TASK_QUEUE, grace: timedelta = GRACE
+) -> Worker:
+    """A worker for all workflows and the given activities, on one queue: so activities can be dispatched eagerly."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=WORKFLOWS,
+        activities=activities,
+        workflow_runner=workflow_runner(),
+        graceful_shutdown_timeout=grace,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+    )

@@ -5,13 +5,13 @@ the same names, and a test holds the two together.
 """
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from checkout.domain import messages as m
 from checkout.domain.words import Phase
 
 In = TypeVar("In")
-Out = TypeVar("Out", covariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
 
 TASK_QUEUE = "checkout"
 CHECKOUT_WORKFLOW = "Checkout"
@@ -27,12 +27,12 @@ VIEW = "view"
 
 
 @dataclass(frozen=True)
-class ActivityContract(Generic[In, Out]):
+class ActivityContract(Generic[In, Out_co]):
     """An activity: its name, what it takes and gives, and the sentence shown beside it in the Temporal UI."""
 
     name: str
     takes: type[In]
-    gives: type[Out]
+    gives: type[Out_co]
     summary: str
 
 
@@ -76,3 +76,16 @@ COMPENSATION_OF = {
     Phase.PAYMENT_CAPTURE: REFUND_PAYMENT,
     Phase.STOCK_COMMIT: RESTOCK,
 }
+
+#: Everything that a checkout's workflow may call.
+EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
+    CART_VALIDATION,
+    INVENTORY_RESERVATION,
+    PRICE_LOCK,
+    PAYMENT_AUTHORIZATION,
+    ORDER_CREATION,
+    PAYMENT_CAPTURE,
+    STOCK_COMMIT,
+    *COMPENSATION_OF.values(),
+    RECORD_EXTENSION,
+)

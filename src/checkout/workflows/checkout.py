@@ -15,9 +15,9 @@ from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
 from checkout.domain.progress import CHECKOUT_CLOSING, Progress, Refusal, rfc3339
 from checkout.domain.words import CANCELLABLE, FENCED, Outcome, State
-from checkout.workflows import details, search
 from checkout.workflows.cancellation import uninterrupted
 from checkout.workflows.deadline import wait_until
+from checkout.workflows.details import Journal
 from checkout.workflows.failures import (
     DeadlineReached,
     Interrupted,
@@ -47,7 +47,8 @@ class Checkout:
         """State is set up here: updates and queries may be handled before ``run`` begins."""
         self._checkout = checkout
         self._progress = Progress(checkout, locked_at=workflow.info().workflow_start_time)
-        self._saga = Saga(on_change=self._undoing, on_result=self._progress.saw)
+        self._journal = Journal(self._progress)
+        self._saga = Saga(on_change=self._journal.undoing, on_result=self._progress.saw)
         self._cancel: m.CancelRequest | None = None
         self._canceled_in_temporal = False
 
@@ -151,7 +152,7 @@ class Checkout:
         """Undoes what was begun; only then does the checkout count as ended."""
         info = workflow.info()
         self._progress.ending(stop.outcome, stop.failure, workflow.now())
-        self._publish()
+        self._journal.publish()
         try:
             await self._saga.undo(
                 m.CompensationInput(
@@ -173,7 +174,7 @@ class Checkout:
 
     async def _end(self, outcome: Outcome) -> m.CheckoutResult:
         self._progress.closed(outcome, workflow.now())
-        self._publish()
+        self._journal.publish()
         # An update that was accepted and is not answered would be lost with the workflow.
         await workflow.wait_condition(workflow.all_handlers_finished)
         if outcome is Outcome.FAILED and self._progress.failure is not None:
@@ -185,7 +186,7 @@ class Checkout:
     # -- what may be asked of it ---------------------------------------------------------------------------------
 
     @workflow.update(name=contract.START)
-    async def start(self, _request: m.StartRequest) -> m.CheckoutView:
+    async def start(self, request: m.StartRequest) -> m.CheckoutView:  # noqa: ARG002 - the validator reads it
         """Answers once the prices are locked (or, paid at once, with what came of it), or everything is given back."""
         if self._progress.opening:
             await workflow.wait_condition(lambda: self._progress.at_rest)
@@ -212,12 +213,12 @@ class Checkout:
         deadline = self._progress.extension(request, workflow.now())
         if deadline > self._progress.deadline:
             self._progress.deadline = deadline
-            self._publish()
+            self._journal.publish()
             await self._record(deadline)
         return self._progress.view()
 
     @extend.validator
-    def _may_extend(self, _request: m.ExtendRequest) -> None:
+    def _may_extend(self, request: m.ExtendRequest) -> None:  # noqa: ARG002 - same names as its update
         refuse(self._progress.refuses_extend(workflow.now()))
 
     @workflow.update(name=contract.CANCEL)
@@ -225,12 +226,12 @@ class Checkout:
         """Answers once everything is given back; repeated, with the same."""
         if self._cancel is None and self._progress.state in CANCELLABLE:
             self._cancel = request
-            self._note(f"cancelled by {request.by}" + (f": {request.reason}" if request.reason else ""))
+            self._journal.note(f"cancelled by {request.by}" + (f": {request.reason}" if request.reason else ""))
         await workflow.wait_condition(lambda: self._progress.state.closed)
         return self._progress.view()
 
     @cancel.validator
-    def _may_cancel(self, _request: m.CancelRequest) -> None:
+    def _may_cancel(self, request: m.CancelRequest) -> None:  # noqa: ARG002 - same names as its update
         refuse(self._progress.refuses_cancel())
 
     @workflow.query(name=contract.VIEW)
@@ -241,11 +242,13 @@ class Checkout:
     def cancel_requested(self) -> None:
         """A Cancel from Temporal: until order creation begins the same as the update, later only noted."""
         if self._progress.state not in CANCELLABLE:
-            self._note(f"a Cancel from Temporal was ignored: the checkout was {self._progress.state.label.lower()}")
+            self._journal.note(
+                f"a Cancel from Temporal was ignored: the checkout was {self._progress.state.label.lower()}"
+            )
         elif self._cancel is None:
             self._cancel = m.CancelRequest(by="temporal")
             self._canceled_in_temporal = True
-            self._note("canceled in Temporal")
+            self._journal.note("canceled in Temporal")
 
     # -- how it is done ------------------------------------------------------------------------------------------
 
@@ -256,7 +259,7 @@ class Checkout:
         phase = state.phase
         assert phase is not None  # noqa: S101 - states without a phase are none that a phase runs in
         self._saga.register(phase)
-        self._enter(state)
+        self._journal.enter(state)
         try:
             yield
         except FailureError as error:
@@ -277,7 +280,12 @@ class Checkout:
         self, activity: ActivityContract[In, Out], argument: In, *, until: datetime | None = None
     ) -> Out:
         return await run_local_first(
-            activity, argument, DATABASE, until=until, interrupted=self._interrupted, on_trouble=self._in_trouble
+            activity,
+            argument,
+            DATABASE,
+            until=until,
+            interrupted=self._interrupted,
+            on_trouble=self._journal.in_trouble,
         )
 
     async def _at_gateway(self, activity: ActivityContract[In, Out], argument: In, seconds: int) -> Out:
@@ -286,8 +294,8 @@ class Checkout:
 
     async def _next_payment(self) -> m.PayRequest:
         if self._progress.payment is None:
-            self._enter(State.AWAITING_PAYMENT)
-            self._publish()
+            self._journal.enter(State.AWAITING_PAYMENT)
+            self._journal.publish()
             await wait_until(
                 lambda: self._progress.payment is not None or self._cancel is not None,
                 lambda: self._progress.deadline,
@@ -308,7 +316,7 @@ class Checkout:
                     DATABASE,
                     until=deadline,
                     interrupted=lambda: self._progress.state in FENCED,
-                    on_trouble=self._in_trouble,
+                    on_trouble=self._journal.in_trouble,
                 )
             )
         except (FailureError, DeadlineReached, Interrupted):
@@ -327,33 +335,3 @@ class Checkout:
     def _stop_if_cancelled(self) -> None:
         if self._cancel is not None:
             raise Stop(Outcome.CANCELLED)
-
-    # -- what ops see --------------------------------------------------------------------------------------------
-
-    def _enter(self, state: State) -> None:
-        self._progress.enter(state, workflow.now())
-        self._describe()
-
-    def _in_trouble(self, trouble: str) -> None:
-        """A phase goes on as a regular activity: it may take long, so the lists are to show where it stands."""
-        self._progress.trouble = trouble
-        self._publish()
-
-    def _undoing(self, running: list[str], trouble: str | None) -> None:
-        self._progress.running = list(running)
-        self._progress.trouble = trouble
-        self._describe()
-
-    def _note(self, note: str) -> None:
-        self._progress.notes.append(f"{rfc3339(workflow.now())} {note}")
-        self._describe()
-
-    def _describe(self) -> None:
-        workflow.set_current_details(details.current_details(self._progress))
-
-    def _publish(self) -> None:
-        """Brings the search attributes up to date: where it waits for long, and at the end, since each is an event."""
-        self._describe()
-        changes = search.changes(workflow.info().typed_search_attributes, self._progress)
-        if changes:
-            workflow.upsert_search_attributes(changes)

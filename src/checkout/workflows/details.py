@@ -1,8 +1,51 @@
-"""What ops read about a checkout in the Temporal UI: the current details, in Markdown."""
+"""What ops read about a checkout in the Temporal UI: current details in Markdown, and search attributes."""
+
+from dataclasses import dataclass
+
+from temporalio import workflow
 
 from checkout.domain.errors import Failure
 from checkout.domain.progress import Progress, rfc3339
-from checkout.domain.words import EXTENDABLE
+from checkout.domain.words import EXTENDABLE, State
+from checkout.workflows import search
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Changes that are told to those who watch the workflow."""
+
+    progress: Progress
+
+    def enter(self, state: State) -> None:
+        """The checkout stands at another state. Not published: most states last for milliseconds."""
+        self.progress.enter(state, workflow.now())
+        self._describe()
+
+    def undoing(self, running: list[str], trouble: str | None) -> None:
+        """These compensations run now; the trouble is the last failure of one."""
+        self.progress.running = list(running)
+        self.progress.trouble = trouble
+        self._describe()
+
+    def in_trouble(self, trouble: str) -> None:
+        """A phase goes on as a regular activity: it may take long, so the lists are to show where it stands."""
+        self.progress.trouble = trouble
+        self.publish()
+
+    def note(self, note: str) -> None:
+        """What ops should know beyond the state."""
+        self.progress.notes.append(f"{rfc3339(workflow.now())} {note}")
+        self._describe()
+
+    def publish(self) -> None:
+        """Brings the search attributes up to date: where it waits for long, and at the end, since each is an event."""
+        self._describe()
+        changes = search.changes(workflow.info().typed_search_attributes, self.progress)
+        if changes:
+            workflow.upsert_search_attributes(changes)
+
+    def _describe(self) -> None:
+        workflow.set_current_details(current_details(self.progress))
 
 
 def current_details(progress: Progress) -> str:

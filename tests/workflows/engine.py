@@ -1,0 +1,160 @@
+"""Starts and asks checkouts on the time-skipping server with fake activities: the workflow alone."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateStage,
+)
+from temporalio.exceptions import ApplicationError
+
+from checkout.domain import contract
+from checkout.domain import messages as m
+from checkout.domain.ids import new_cart_id, new_checkout_id, new_session_id
+from checkout.domain.words import State
+from checkout.worker import create_worker
+from checkout.workflows.start import start_options
+from tests.support.temporal import TemporalEnvironment
+from tests.workflows.fakes import Fakes
+
+
+def checkout_input(**changes: Any) -> m.CheckoutInput:
+    """The start of a checkout of a new cart."""
+    cart = new_cart_id()
+    values: dict[str, Any] = {"checkout_id": new_checkout_id(cart), "cart_id": cart, "session_id": new_session_id()}
+    return m.CheckoutInput(**{**values, **changes})
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Waits until the condition holds. Raises AssertionError after a minute."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            while not await condition():
+                await asyncio.sleep(0.02)
+            return
+    raise AssertionError(f"not within a minute: {what}")
+
+
+@dataclass
+class Run:
+    """A checkout that was started: its handle, and what a storefront may do with it."""
+
+    checkout: m.CheckoutInput
+    handle: WorkflowHandle[Any, Any]
+    environment: TemporalEnvironment
+
+    async def ask(self, update: str, request: Any = None) -> m.CheckoutView:
+        """An update's answer. Raises WorkflowUpdateFailedError."""
+        view: m.CheckoutView = await self.handle.execute_update(update, request, result_type=m.CheckoutView)
+        return view
+
+    async def begin(self, update: str, request: Any = None) -> Any:
+        """An update that was accepted; its result is awaited elsewhere."""
+        return await self.handle.start_update(
+            update, request, wait_for_stage=WorkflowUpdateStage.ACCEPTED, result_type=m.CheckoutView
+        )
+
+    async def pay(self, attempt: str = "pay_1", expected_total: int | None = None) -> m.CheckoutView:
+        """Pays, and waits for what came of it."""
+        return await self.ask(contract.PAY, m.PayRequest(attempt, expected_total))
+
+    async def cancel(self, by: str = "buyer", reason: str = "") -> m.CheckoutView:
+        """Cancels, and waits until everything is given back."""
+        return await self.ask(contract.CANCEL, m.CancelRequest(by, reason))
+
+    async def extend(self, seconds: int) -> m.CheckoutView:
+        """Moves the deadline."""
+        return await self.ask(contract.EXTEND, m.ExtendRequest(seconds))
+
+    async def view(self) -> m.CheckoutView:
+        """The checkout as its workflow sees it."""
+        view: m.CheckoutView = await self.handle.query(contract.VIEW, result_type=m.CheckoutView)
+        return view
+
+    async def reaches(self, state: State) -> None:
+        """Waits until the checkout stands there."""
+
+        async def there() -> bool:
+            return (await self.view()).state is state
+
+        await eventually(there, f"{self.checkout.checkout_id} is {state}")
+
+    async def pass_time(self, seconds: float) -> None:
+        """Moves the workflow's clock on."""
+        await self.environment.fast_forward(self.handle, timedelta(seconds=seconds))
+
+    async def result(self) -> m.CheckoutResult:
+        """What the workflow returns. Raises WorkflowFailureError."""
+        result: m.CheckoutResult = await self.handle.result()
+        return result
+
+
+@dataclass
+class Engine:
+    """A client, a queue with a worker on it, and the clocks."""
+
+    environment: TemporalEnvironment
+
+    @property
+    def client(self) -> Client:
+        """The client whose workflows run in real time until a clock is moved."""
+        return self.environment.client
+
+    async def start(self, checkout: m.CheckoutInput | None = None) -> tuple[Run, m.CheckoutView]:
+        """Starts a checkout by update-with-start, as the API does, and waits for the answer."""
+        checkout = checkout or checkout_input()
+        operation = self.operation(checkout)
+        view: m.CheckoutView = await self.client.execute_update_with_start_workflow(
+            contract.START,
+            m.StartRequest(checkout.session_id, checkout.checkout_id),
+            start_workflow_operation=operation,
+            result_type=m.CheckoutView,
+        )
+        return Run(checkout, await operation.workflow_handle(), self.environment), view
+
+    async def launch(self, checkout: m.CheckoutInput | None = None) -> Run:
+        """Starts a checkout without asking for an answer."""
+        checkout = checkout or checkout_input()
+        handle = await self.client.start_workflow(
+            contract.CHECKOUT_WORKFLOW,
+            checkout,
+            task_queue=self.environment.task_queue,
+            result_type=m.CheckoutResult,
+            **start_options(checkout),
+        )
+        return Run(checkout, handle, self.environment)
+
+    def operation(self, checkout: m.CheckoutInput) -> WithStartWorkflowOperation[Any, Any]:
+        """The start half of an update-with-start; for one use."""
+        return WithStartWorkflowOperation(
+            contract.CHECKOUT_WORKFLOW,
+            checkout,
+            task_queue=self.environment.task_queue,
+            result_type=m.CheckoutResult,
+            **start_options(checkout),
+        )
+
+
+@contextlib.asynccontextmanager
+async def engine_with(environment: TemporalEnvironment, fakes: Fakes) -> AsyncIterator[Engine]:
+    """An engine whose worker has the given activities."""
+    worker = create_worker(
+        environment.client, fakes.activities(), task_queue=environment.task_queue, grace=timedelta(seconds=1)
+    )
+    async with worker:
+        yield Engine(environment)
+
+
+def refusal(error: WorkflowUpdateFailedError) -> str:
+    """The code by which an update failed."""
+    assert isinstance(error.cause, ApplicationError)
+    assert error.cause.type is not None
+    return error.cause.type
