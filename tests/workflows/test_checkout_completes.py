@@ -35,7 +35,7 @@ async def test_stepwise(temporal_env: TemporalEnvironment) -> None:
         description = await run.handle.describe()
         assert description.status is WorkflowExecutionStatus.COMPLETED
         events = await _events(run)
-        assert events.total() <= 36, events
+        assert events.total() == 33, events
 
 
 async def test_express(temporal_env: TemporalEnvironment) -> None:
@@ -56,4 +56,4 @@ async def test_express(temporal_env: TemporalEnvironment) -> None:
             )
         ]
         events = await _events(run)
-        assert events.total() <= 28, events
+        assert events.total() == 25, events

@@ -33,7 +33,7 @@ def uninterrupted(run: Callable[[W, In], Awaitable[Out]]) -> Callable[[W, In], A
         body = asyncio.ensure_future(run(self, argument))
         while not body.done():
             try:
-                await asyncio.wait([body])
+                await workflow.wait([body])
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
                     raise  # the worker drops the workflow from its cache: everything is cancelled, the body too
