@@ -32,6 +32,13 @@ class Fenced(DefiniteFailure):
         )
 
 
+class AlreadyCompleted(DefiniteFailure):
+    """The checkout is completed: closed is absorbing, so no compensation may touch it (G5)."""
+
+    def __init__(self, checkout_id: str) -> None:
+        super().__init__("checkout_completed", f"{checkout_id} is completed: there is nothing to undo", benign=False)
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failure as it is stored, shown and carried in histories: code, phase, sentence, figures and time (RFC 3339)."""

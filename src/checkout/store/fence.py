@@ -1,0 +1,206 @@
+"""The fence (G5): the one place where an activity attempt learns whether it may still act.
+
+Every phase locks and checks the checkout's row in its own transaction (a gateway phase in one before and one after
+each call). So a late attempt, of whatever run, can do nothing for a checkout that is being undone or closed, and
+nothing twice for one that goes on: the database arbitrates, not the workflow's id.
+
+Locks are always taken in this order, so that no two transactions wait for each other: the checkout's row, its cart,
+coupons and promotions by id, stock rows by (variant, warehouse).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter
+from sqlalchemy import Text as SqlText
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from checkout.domain.errors import AlreadyCompleted, DefiniteFailure, Failure, Fenced
+from checkout.domain.messages import CompensationInput
+from checkout.domain.words import FENCED, Phase, State
+from checkout.store.tables import Cart, Checkout
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A checkout whose row and cart this transaction has locked, and which may go on.
+
+    ``stored`` is what the phase answered when it was done before: to be answered again, with nothing done.
+    """
+
+    checkout: Checkout
+    cart: Cart
+    stored: dict[str, Any] | None
+
+    @property
+    def id(self) -> str:
+        """The checkout's id."""
+        return self.checkout.id
+
+    def answer(self, kind: type[Result]) -> Result | None:
+        """The stored result as the message it was, None when the phase was not done yet."""
+        if self.stored is None:
+            return None
+        result: Result = _adapter(cast(Any, kind)).validate_python(self.stored)
+        return result
+
+
+async def enter(session: AsyncSession, checkout_id: str, phase: Phase, *, key: str | None = None) -> Held:
+    """Lock the checkout and its cart for a phase, and check that it may act.
+
+    ``key`` is what the result is stored under, the phase's name by default (an attempt's id where a phase runs several
+    times). Raises Fenced when the checkout is being undone, closed, unknown or no longer holds its cart, and
+    DefiniteFailure ``out_of_order`` when the checkout stands at another phase and this one was not done.
+    """
+    held = await _lock(session, checkout_id)
+    if held is None:
+        raise Fenced(checkout_id, "unknown")
+    checkout, cart = held
+    state = State(checkout.state)
+    stored = checkout.results.get(key or phase)
+    if state is State.COMPLETED and stored is not None:
+        return Held(checkout, cart, stored)
+    if state in FENCED:
+        raise Fenced(checkout_id, state)
+    if cart.locked_by != checkout_id:
+        raise Fenced(checkout_id, "without its cart")
+    if stored is None and state.phase is not phase:
+        raise DefiniteFailure(
+            "out_of_order", f"{checkout_id} is {state}, not at {phase}", {"state": state, "phase": phase}, benign=False
+        )
+    return Held(checkout, cart, stored)
+
+
+async def change(session: AsyncSession, held: Held, state: State, **columns: Any) -> int:
+    """Write the checkout's state and columns; gives the row's new version."""
+    statement = (
+        update(Checkout)
+        .where(col(Checkout.id) == held.id)
+        .values(state=state.value, phase=_phase_column(state), **columns)
+        .returning(col(Checkout.version))
+        .execution_options(synchronize_session=False)
+    )
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def finish(
+    session: AsyncSession,
+    held: Held,
+    phase: Phase,
+    state: State,
+    result: Result,
+    *,
+    key: str | None = None,
+    **columns: Any,
+) -> Result:
+    """Store what the phase answers and move the checkout on, as :func:`change` does; gives the result as stored.
+
+    ``result`` is a dataclass of :mod:`checkout.domain.messages` with a field ``version``, which becomes the row's.
+    """
+    document = dataclasses.asdict(result)  # type: ignore[call-overload]
+    del document["version"]
+    # The trigger gives this very UPDATE the version after the one that its expressions see.
+    versioned = literal(document, JSONB).op("||")(
+        func.jsonb_build_object(literal("version", SqlText), col(Checkout.version) + 1)
+    )
+    results = col(Checkout.results).op("||")(func.jsonb_build_object(literal(key or str(phase), SqlText), versioned))
+    version = await change(session, held, state, results=results, **columns)
+    return dataclasses.replace(result, version=version)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """A checkout that this transaction has locked to undo something of it.
+
+    ``checkout`` is None when there is nothing to do: it is undone already, or its cart never existed. ``version`` is
+    the row's, 0 without one.
+    """
+
+    checkout: Checkout | None
+    version: int
+
+
+async def begin_compensation(session: AsyncSession, given: CompensationInput) -> Undoing:
+    """Lock the checkout for a compensation and move it to ``compensating``.
+
+    Where no phase has written the row yet, it is made in that state: a tombstone for a phase that is still on its way.
+    Raises AlreadyCompleted: closed is absorbing.
+    """
+    held = await _lock(session, given.checkout_id)
+    if held is None:
+        await session.execute(_tombstone(given))
+        held = await _lock(session, given.checkout_id)
+    if held is None:
+        return Undoing(None, 0)
+    checkout, _ = held
+    state = State(checkout.state)
+    if state is State.COMPLETED:
+        raise AlreadyCompleted(given.checkout_id)
+    if state.closed:
+        return Undoing(None, checkout.version)
+    if state is State.COMPENSATING:
+        return Undoing(checkout, checkout.version)
+    statement = (
+        update(Checkout)
+        .where(col(Checkout.id) == given.checkout_id)
+        .values(state=State.COMPENSATING.value, next_action=None)
+        .returning(col(Checkout.version))
+        .execution_options(synchronize_session=False)
+    )
+    return Undoing(checkout, int((await session.execute(statement)).scalar_one()))
+
+
+async def _lock(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart] | None:
+    """The checkout's row, then its cart's, both locked; PostgreSQL locks the tables of a join in their order."""
+    statement = (
+        select(Checkout, Cart)
+        .join(Cart, col(Cart.id) == col(Checkout.cart_id))
+        .where(col(Checkout.id) == checkout_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def _tombstone(given: CompensationInput) -> Any:
+    """Insert the row as ``compensating``, unless its cart does not exist or the row has appeared meanwhile."""
+    values = {
+        "id": given.checkout_id,
+        "cart_id": given.cart_id,
+        "session_id": given.session_id,
+        "customer_id": given.customer_id,
+        "workflow_id": given.workflow_id,
+        "run_id": given.run_id,
+        "locked_at": datetime.fromisoformat(given.locked_at),
+        "state": State.COMPENSATING.value,
+        "phase": given.failure.phase if given.failure else Phase.CART_VALIDATION.value,
+    }
+    table = Checkout.metadata.tables["checkouts"]
+    row = select(*(literal(value, table.c[name].type) for name, value in values.items()), col(Cart.currency)).where(
+        col(Cart.id) == given.cart_id
+    )
+    return insert(Checkout).from_select([*values, "currency"], row).on_conflict_do_nothing(index_elements=["id"])
+
+
+def _phase_column(state: State) -> str | None:
+    """What ``phase`` becomes; a completed checkout keeps showing the phase that it ended with."""
+    return Phase.STOCK_COMMIT.value if state is State.COMPLETED else state.phase
+
+
+def failure_document(failure: Failure | None) -> dict[str, Any] | None:
+    """A failure as its JSON column holds it."""
+    return None if failure is None else dataclasses.asdict(failure)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
