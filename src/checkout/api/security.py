@@ -47,9 +47,7 @@ class Tokens:
     def of(cls, settings: Settings) -> "Tokens":
         """Raises SettingsError where a secret is missing."""
         settings.require_secrets("secret_key", "admin_token")
-        assert settings.secret_key is not None  # noqa: S101 - tells mypy what require_secrets has checked
-        assert settings.admin_token is not None  # noqa: S101 - as above
-        return cls(settings.secret_key.get_secret_value(), settings.admin_token.get_secret_value())
+        return cls(settings.secret("secret_key"), settings.secret("admin_token"))
 
     def mint(self, session: Session, *, life: int = TOKEN_LIFE) -> str:
         """A token for a session, valid for ``life`` seconds."""

@@ -10,6 +10,4 @@ def connect_gateway(settings: Settings) -> Gateway:
 
     Raises SettingsError where its key is missing.
     """
-    settings.require_secrets("gateway_api_key")
-    assert settings.gateway_api_key is not None  # noqa: S101 - require_secrets has seen to it
-    return SimulatedGateway(settings.gateway_url, settings.gateway_api_key.get_secret_value())
+    return SimulatedGateway(settings.gateway_url, settings.secret("gateway_api_key"))

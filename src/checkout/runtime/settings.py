@@ -19,6 +19,8 @@ PREFIX = "CHECKOUT_"
 SECRET_LENGTH = 32
 ADMIN_TOKEN_LENGTH = 16
 
+SecretName = Literal["secret_key", "admin_token", "gateway_api_key"]
+
 
 class SettingsError(Exception):
     """A setting that is wrong or missing; ``str()`` is what to show: one line for each variable."""
@@ -195,7 +197,13 @@ class Settings(BaseSettings):
             )
         return self.database_url
 
-    def require_secrets(self, *names: Literal["secret_key", "admin_token", "gateway_api_key"]) -> None:
+    def secret(self, name: SecretName) -> str:
+        """A secret that there is no default for. Raises SettingsError where it is missing."""
+        self.require_secrets(name)
+        value: SecretStr = getattr(self, name)
+        return value.get_secret_value()
+
+    def require_secrets(self, *names: SecretName) -> None:
         """Refuse to go on without these secrets; there is no default that would do (`checkout dev` makes its own).
 
         Raises SettingsError naming each that is missing.

@@ -1,0 +1,85 @@
+"""The ``checkout`` command: what it offers, and how it ends.
+
+A setting that is wrong or a server that does not answer is one line and an exit code, never a traceback: 2 for what the
+caller got wrong, 1 for what failed.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from checkout.cli import processes
+from checkout.runtime.settings import SettingsError
+
+app = typer.Typer(
+    name="checkout",
+    help="Durable Checkout: each checkout is one workflow that completes or gives everything back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command()(processes.migrate)
+app.command()(processes.api)
+app.command()(processes.gateway)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    end(_run())
+
+
+def _run() -> int:
+    try:
+        app()
+    except SystemExit as asked:
+        return asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+    except SettingsError as error:
+        for line in error.lines:
+            _say(line)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        sentence = _explain(error)
+        if sentence is None:
+            raise
+        _say(sentence)
+        return 1
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """End the process with ``code``, at once where the Temporal SDK was used.
+
+    The SDK's threads may abort or hang an interpreter that shuts down while a call is in flight: exit code 134 or 139
+    after a run that was fine. Leaving without that shutdown spares it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "temporalio.bridge.runtime" in sys.modules:
+        os._exit(code)
+    sys.exit(code)
+
+
+def _say(line: str) -> None:
+    typer.secho(f"checkout: {line}", err=True, fg=typer.colors.RED)
+
+
+def _explain(error: Exception) -> str | None:
+    """One sentence for a fault of the surroundings; None for a fault of ours, whose traceback is worth having."""
+    import psycopg
+    from sqlalchemy.exc import DBAPIError
+
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.OperationalError):
+        return f"the database does not answer: {' '.join(str(cause).split())}"
+    if isinstance(error, RuntimeError) and str(error).startswith("Failed client connect"):
+        return f"Temporal does not answer: {error}"
+    return None
+
+
+if __name__ == "__main__":
+    main()

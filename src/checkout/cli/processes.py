@@ -1,0 +1,104 @@
+"""The processes of a deployment, one command each: migrations, API, worker, simulated gateway."""
+
+import os
+import signal
+import socket
+from types import FrameType
+from typing import Literal, NoReturn
+
+import structlog
+import typer
+from starlette.types import ASGIApp
+
+from checkout.runtime.logs import configure_logs
+from checkout.runtime.settings import PREFIX, Settings, SettingsError
+from checkout.runtime.stack import settings_of_stack
+
+#: Seconds for requests, and streams of events, that are open when the process is told to stop.
+GRACE = 5
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema. Harmless to repeat, also by several at once.
+
+    Example: `CHECKOUT_DATABASE_URL=postgresql://shop@db/shop checkout migrate`
+    """
+    from checkout.store.migrate import current_revision, head_revision, upgrade
+
+    settings = settings_of_stack()
+    configure_logs(settings, process="migrate")
+    url = settings.require_database_url()
+    before = current_revision(url)
+    upgrade(url)
+    typer.echo(
+        f"the schema is at {head_revision()}" + ("" if before == head_revision() else f", was {before or 'empty'}")
+    )
+
+
+def api() -> None:
+    """Serve the HTTP API on CHECKOUT_HOST and CHECKOUT_HTTP_PORT.
+
+    It starts, and says so in `/health/ready`, while the database or Temporal is away.
+
+    Example: `CHECKOUT_HTTP_PORT=9000 checkout api`
+    """
+    from checkout.api.app import create_app
+
+    settings = settings_of_stack()
+    configure_logs(settings, process="api")
+    _serve(create_app(settings), settings, "http_port")
+
+
+def gateway() -> None:
+    """Run the simulated payment gateway on CHECKOUT_HOST and CHECKOUT_GATEWAY_PORT.
+
+    It keeps its own tables in the schema `gateway` of the database, and takes requests that carry
+    CHECKOUT_GATEWAY_API_KEY.
+
+    Example: `CHECKOUT_GATEWAY_API_KEY=… checkout gateway`
+    """
+    from checkout.payments.simulated.server import create_app
+
+    settings = settings_of_stack()
+    configure_logs(settings, process="gateway")
+    application = create_app(settings.require_database_url(), settings.secret("gateway_api_key"))
+    _serve(application, settings, "gateway_port")
+
+
+def _serve(application: ASGIApp, settings: Settings, port_setting: Literal["http_port", "gateway_port"]) -> None:
+    """Serve until SIGTERM or Ctrl-C, then let open requests end. Raises SettingsError where the port is taken."""
+    import uvicorn
+
+    port: int = getattr(settings, port_setting)
+    try:
+        listener = socket.create_server((settings.host, port), backlog=2048, family=_family(settings.host))
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}{port_setting.upper()} is {port}, which {settings.host} cannot be served on: "
+            f"{os.strerror(error.errno or 0).lower()}"
+        ) from None
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+    # uvicorn raises the signal that stopped it once more when it is done: to be told to stop is no failure.
+    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGINT, _stopped)
+    structlog.get_logger(__name__).info("listening", host=settings.host, port=port)
+    with listener:
+        server.run(sockets=[listener])
+    raise typer.Exit(0 if server.started else 1)
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _stopped(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise typer.Exit(0)

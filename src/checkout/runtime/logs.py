@@ -1,0 +1,72 @@
+"""Log lines: one JSON object each for machines, or coloured text for people, from structlog and from every library."""
+
+import logging
+import logging.config
+import sys
+from typing import Any
+
+import structlog
+
+from checkout.runtime.settings import Settings
+
+#: Libraries that say at INFO what nobody asked for.
+_QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING"}
+
+
+def configure_logs(settings: Settings, *, process: str) -> None:
+    """Send all log lines of this process to standard error, as ``LOG_FORMAT`` and ``LOG_LEVEL`` say.
+
+    Each line carries ``process`` (``api``, ``worker``, …), the logger's name, the level, the time (RFC 3339, UTC) and
+    what was bound with ``structlog.contextvars``. Lines that libraries write by the standard logging look the same.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _fields(process),
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time")]
+        if settings.log_format == "console"
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "lines": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+                }
+            },
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "stream": "ext://sys.stderr"}
+            },
+            "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
+            "loggers": {name: {"level": level} for name, level in _QUIETER.items()},
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *(step for step in shared if not isinstance(step, structlog.stdlib.ExtraAdder)),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _fields(process: str) -> structlog.types.Processor:
+    def add(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        event["process"] = process
+        event.pop("color_message", None)  # uvicorn says some things twice
+        return event
+
+    return add
