@@ -12,7 +12,7 @@ ORIGIN = "https://shop.example"
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
+async def closed_http() -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(
         load_settings(
             database_url="postgresql:///nowhere?host=/nonexistent",
@@ -34,31 +34,31 @@ def is_problem(answer: httpx.Response, status: int, code: str) -> None:
     assert (body["status"], body["code"]) == (status, code)
 
 
-async def test_it_lives_while_everything_else_is_away(http: httpx.AsyncClient) -> None:
-    answer = await http.get("/health/live")
+async def test_it_lives_while_everything_else_is_away(closed_http: httpx.AsyncClient) -> None:
+    answer = await closed_http.get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"status": "live"})
 
 
-async def test_unknown_routes_and_methods_are_problems(http: httpx.AsyncClient) -> None:
-    is_problem(await http.get("/nowhere"), 404, "route_not_found")
-    is_problem(await http.get("/%00"), 404, "route_not_found")
-    answer = await http.delete("/health/live")
+async def test_unknown_routes_and_methods_are_problems(closed_http: httpx.AsyncClient) -> None:
+    is_problem(await closed_http.get("/nowhere"), 404, "route_not_found")
+    is_problem(await closed_http.get("/%00"), 404, "route_not_found")
+    answer = await closed_http.delete("/health/live")
     is_problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET"
 
 
-async def test_a_body_over_64_kilobytes_is_refused_however_it_is_sent(http: httpx.AsyncClient) -> None:
+async def test_a_body_over_64_kilobytes_is_refused_however_it_is_sent(closed_http: httpx.AsyncClient) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(65):
             yield b"x" * 1024
 
-    is_problem(await http.post("/carts", content=b"x" * 65_537), 413, "body_too_large")
-    is_problem(await http.post("/carts", content=chunks()), 413, "body_too_large")
+    is_problem(await closed_http.post("/carts", content=b"x" * 65_537), 413, "body_too_large")
+    is_problem(await closed_http.post("/carts", content=chunks()), 413, "body_too_large")
 
 
-async def test_a_page_of_the_shop_can_read_even_a_refusal(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/carts", content=b"x" * 65_537, headers={"Origin": ORIGIN})
+async def test_a_page_of_the_shop_can_read_even_a_refusal(closed_http: httpx.AsyncClient) -> None:
+    answer = await closed_http.post("/carts", content=b"x" * 65_537, headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "Retry-After" in answer.headers["access-control-expose-headers"]
-    foreign = await http.get("/health/live", headers={"Origin": "https://elsewhere.example"})
+    foreign = await closed_http.get("/health/live", headers={"Origin": "https://elsewhere.example"})
     assert "access-control-allow-origin" not in foreign.headers

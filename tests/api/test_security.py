@@ -56,7 +56,7 @@ def test_a_token_of_another_make_is_refused(broken: str) -> None:
     with pytest.raises(Problem) as refused:
         TOKENS.read(broken)
     assert refused.value.code == "token_invalid"
-    assert refused.value.kind.status == 401
+    assert refused.value.status == 401
     assert refused.value.headers["WWW-Authenticate"] == "Bearer"
 
 

@@ -7,9 +7,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from checkout.api import health, problems
+from checkout.api import problems
 from checkout.api.bodies import BodyLimits
 from checkout.api.resources import Resources
+from checkout.api.routes import health
 from checkout.api.security import Tokens
 from checkout.runtime.settings import Settings
 

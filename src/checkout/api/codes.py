@@ -43,6 +43,7 @@ KINDS: dict[str, Kind] = {
     "not_extendable": Kind(409, "Not extendable"),
     "payment_in_progress": Kind(409, "Payment in progress"),
     "payment_declined": Kind(402, "Payment declined"),
+    "total_mismatch": Kind(409, "Total differs"),
     "too_late": Kind(409, "Too late to cancel"),
     # What is away.
     "database_unavailable": Kind(503, "Database unavailable"),
@@ -57,12 +58,20 @@ KINDS: dict[str, Kind] = {
     "insufficient_stock": Kind(422, "Not enough stock"),
     "price_missing": Kind(422, "Price missing"),
     "no_shipping": Kind(422, "No shipping"),
-    "total_mismatch": Kind(422, "Total differs"),
     "workflow_terminated": Kind(422, "Checkout terminated"),
 }
 
 #: A phase's failure whose code has no entry of its own.
 PHASE_FAILED = Kind(422, "Checkout failed")
+
+
+#: Failures of a phase that say something about the cart, not about what is in it; every other one is 422.
+_FAILURE_STATUS = {"cart_not_found": 404, "cart_ordered": 409, "checkout_closing": 409, "checkout_in_progress": 409}
+
+
+def failure_status(code: str) -> int:
+    """The status of a phase's failure; ``total_mismatch`` for one is 422 there, and 409 where nothing was started."""
+    return _FAILURE_STATUS.get(code, 422)
 
 
 def kind_of(code: str) -> Kind:

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from checkout.api.codes import KINDS, Kind, kind_of
+from checkout.api.codes import KINDS, failure_status, kind_of
 from checkout.api.validation import FieldError, field_errors, malformed
 from checkout.domain.errors import DefiniteFailure, Failure
 
@@ -36,6 +36,8 @@ class Problem(Exception):
         detail: str,
         *,
         errors: Sequence[FieldError] = (),
+        context: Mapping[str, Any] | None = None,
+        status: int | None = None,
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
         **members: Any,
@@ -43,9 +45,12 @@ class Problem(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.status = status or kind_of(code).status
         self.members = members
         if errors:
             self.members["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+        if context is not None:
+            self.members["context"] = dict(context)
         self.headers = dict(headers or {})
         if retry_after is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
@@ -59,27 +64,22 @@ class Problem(Exception):
             phase=failure.phase,
             context=failure.context,
             checkout_id=checkout_id,
+            status=failure_status(failure.code),
             **members,
         )
 
-    @property
-    def kind(self) -> Kind:
-        """Status and title."""
-        return kind_of(self.code)
-
     def response(self) -> JSONResponse:
         """The answer."""
-        kind = self.kind
         return JSONResponse(
             {
                 "type": f"urn:checkout:problem:{self.code}",
-                "title": kind.title,
-                "status": kind.status,
+                "title": kind_of(self.code).title,
+                "status": self.status,
                 "detail": self.detail,
                 "code": self.code,
                 **self.members,
             },
-            status_code=kind.status,
+            status_code=self.status,
             headers=self.headers,
             media_type=MEDIA_TYPE,
         )

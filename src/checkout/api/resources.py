@@ -1,14 +1,17 @@
-"""What the routes of one process share: settings, the database pool, the Temporal client."""
+"""What the routes of one process share: settings, the database, the engine, and who watches what."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from temporalio.client import Client
 
-from checkout.runtime.database import Sessions, create_engine, create_sessions
+from checkout.api.changes import Changes
+from checkout.api.database import Database
+from checkout.api.engine import Engine
+from checkout.runtime.database import create_engine
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
 
@@ -18,18 +21,25 @@ class Resources:
     """Opened when the application starts, closed when it ends."""
 
     settings: Settings
-    sessions: Sessions
-    temporal: Client
+    database: Database
+    engine: Engine
+    changes: Changes
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings) -> AsyncIterator["Resources"]:
-        """Neither Postgres nor Temporal is reached before the first request that needs it."""
-        engine = create_engine(settings, application_name="checkout-api")
+        """Starts also while Postgres and Temporal are away: each is reached by the first request that needs it."""
+        pool = create_engine(settings, application_name="checkout-api")
+        client = await connect(settings, lazy=True, identity="checkout-api")
+        changes = Changes(settings.require_database_url())
+        listening = asyncio.create_task(changes.run())
         try:
-            yield cls(settings, create_sessions(engine), await connect(settings, lazy=True, identity="checkout-api"))
+            yield cls(settings, Database(pool), Engine(client, settings.temporal_task_queue), changes)
         finally:
-            await engine.dispose()
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+            await pool.dispose()
 
 
 def resources(request: Request) -> Resources:
@@ -38,4 +48,16 @@ def resources(request: Request) -> Resources:
     return found
 
 
+def database(request: Request) -> Database:
+    """The application's database."""
+    return resources(request).database
+
+
+def engine(request: Request) -> Engine:
+    """The application's engine."""
+    return resources(request).engine
+
+
 ResourcesDep = Annotated[Resources, Depends(resources)]
+DatabaseDep = Annotated[Database, Depends(database)]
+EngineDep = Annotated[Engine, Depends(engine)]

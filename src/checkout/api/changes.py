@@ -1,0 +1,91 @@
+"""Wakes those who watch a checkout when it changes: by one LISTEN connection, or by looks at intervals."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import structlog
+
+from checkout.store.changes import listen
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two looks while changes are told, in case one was lost.
+LOOK_WHEN_TOLD = 15.0
+#: Seconds between two looks while nobody tells.
+LOOK_WHEN_NOT_TOLD = 1.0
+#: Seconds between two tries to listen, doubled up to the second figure.
+RECONNECT = (0.2, 5.0)
+
+
+class Watch:
+    """One who watches a checkout."""
+
+    def __init__(self, changes: "Changes") -> None:
+        self._changes = changes
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may have changed."""
+        self._changed.set()
+
+    async def changed(self) -> None:
+        """Return when the checkout may have changed, or it is time for a look anyway."""
+        try:
+            async with asyncio.timeout(LOOK_WHEN_TOLD if self._changes.listening else LOOK_WHEN_NOT_TOLD):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+
+class Changes:
+    """The watchers of this process."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._watches: dict[str, set[Watch]] = {}
+        #: Whether PostgreSQL tells this process of changes now.
+        self.listening = False
+
+    @contextmanager
+    def watch(self, checkout_id: str) -> Iterator[Watch]:
+        """Be woken from here on by the changes of a checkout; read it *after* entering, so that no change is missed."""
+        watch = Watch(self)
+        self._watches.setdefault(checkout_id, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            watches = self._watches[checkout_id]
+            watches.discard(watch)
+            if not watches:
+                del self._watches[checkout_id]
+
+    async def run(self) -> None:
+        """Listen until cancelled, and again after each loss of the connection."""
+        pause, longest = RECONNECT
+        while True:
+            try:
+                async with listen(self._database_url) as changes:
+                    self.listening = True
+                    pause = RECONNECT[0]
+                    self._wake_all()  # what changed before is told to nobody
+                    async for change in changes:
+                        for watch in self._watches.get(change.checkout_id, ()):
+                            watch.wake()
+            except (psycopg.Error, OSError) as error:
+                if self.listening:
+                    log.warning(
+                        "the LISTEN connection was lost; looking at intervals until it is back", error=str(error)
+                    )
+            finally:
+                self.listening = False
+            self._wake_all()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+
+    def _wake_all(self) -> None:
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.wake()

@@ -1,0 +1,233 @@
+"""Temporal as the API uses it: start, update, query and describe the workflow of a cart, each within a bounded time.
+
+A call that gives up knows neither the validator's verdict nor which of several starts won: acceptance waits for the
+workflow's first task, in which its local activities run. What came of it is in the run's memo, by ``describe``.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import QueryRejectCondition
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from checkout.api.problems import Problem, unavailable
+from checkout.domain import contract
+from checkout.domain.ids import workflow_id
+from checkout.domain.messages import CheckoutInput, CheckoutView, StartRequest
+from checkout.workflows.start import start_options
+
+T = TypeVar("T")
+
+#: How long an answer is waited for, in seconds, before the caller is told that the checkout is still running.
+UPDATE_WAIT = 5.0
+#: How long Temporal itself has to answer what needs no worker, in seconds.
+RPC_WAIT = 2.0
+#: How long a query may take, in seconds.
+QUERY_WAIT = 1.0
+#: A poll of the server lasts a minute; a worker that was not heard of for longer is gone.
+POLLER_SILENCE = timedelta(seconds=70)
+
+#: The server's own failure of an update whose workflow ended before it was answered.
+_WORKFLOW_ENDED = "AcceptedUpdateCompletedWorkflow"
+
+
+class StillRunning(Exception):
+    """The engine has not answered within :data:`UPDATE_WAIT`; what was asked may yet come to pass."""
+
+
+class Ended(Exception):
+    """The run that was asked is closed, or Temporal has none such."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a cart's workflow: one checkout."""
+
+    cart_id: str
+    run_id: str
+    checkout_id: str
+    running: bool
+    started_at: datetime
+
+
+class Engine:
+    """Starts and asks the workflows of carts.
+
+    Every method raises Problem ``temporal_unavailable`` (503) where Temporal does not answer.
+    """
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def start(self, checkout: CheckoutInput) -> CheckoutView:
+        """Start this checkout, or meet the one of its cart that runs: the view says which, by its id.
+
+        Raises Problem where the running one refuses (``checkout_in_progress``, ``checkout_closing``), StillRunning, and
+        Ended where the one that was met ended meanwhile.
+        """
+        operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            contract.CHECKOUT_WORKFLOW, checkout, task_queue=self._task_queue, **start_options(checkout)
+        )
+        return await self._answer(
+            self._client.execute_update_with_start_workflow(
+                contract.START,
+                StartRequest(checkout.session_id, checkout.checkout_id),
+                start_workflow_operation=operation,
+                result_type=CheckoutView,
+                rpc_timeout=timedelta(seconds=UPDATE_WAIT),
+            )
+        )
+
+    async def update(self, run: Run, name: str, request: Any) -> CheckoutView:
+        """Ask a running checkout to ``pay``, ``extend`` or ``cancel``, by the names and messages of the contract.
+
+        Raises Problem where it refuses, StillRunning, and Ended where it runs no more.
+        """
+        return await self._answer(
+            self._handle(run).execute_update(
+                name, request, result_type=CheckoutView, rpc_timeout=timedelta(seconds=UPDATE_WAIT)
+            )
+        )
+
+    async def view(self, run: Run) -> CheckoutView | None:
+        """The checkout as its workflow sees it; None where no worker answers within :data:`QUERY_WAIT`, or it ended."""
+        try:
+            async with asyncio.timeout(QUERY_WAIT):
+                view: CheckoutView = await self._handle(run).query(
+                    contract.VIEW,
+                    result_type=CheckoutView,
+                    reject_condition=QueryRejectCondition.NOT_OPEN,
+                    rpc_timeout=timedelta(seconds=QUERY_WAIT),
+                )
+        except (TimeoutError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RPCError, RuntimeError):
+            return None
+        return view if view.checkout_id == run.checkout_id else None
+
+    async def run_of(self, cart_id: str, checkout_id: str) -> Run | None:
+        """The run of a checkout, running or closed, None where Temporal keeps none.
+
+        A cart's latest run is read as it is; older ones by the listing, which may lag by seconds.
+        """
+        latest = await self.latest_run(cart_id)
+        if latest is None or latest.checkout_id == checkout_id:
+            return latest
+
+        async def find() -> Run | None:
+            async for run in self._client.list_workflows(f"WorkflowId = '{workflow_id(cart_id)}'"):
+                if await run.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str) == checkout_id:
+                    return Run(
+                        cart_id,
+                        run.run_id,
+                        checkout_id,
+                        run.status is WorkflowExecutionStatus.RUNNING,
+                        run.start_time,
+                    )
+            return None
+
+        return await _bounded(find())
+
+    async def latest_run(self, cart_id: str) -> Run | None:
+        """The latest run of a cart's workflow, None where there never was one that Temporal still keeps."""
+        handle = self._client.get_workflow_handle(workflow_id(cart_id))
+        try:
+            found: WorkflowExecutionDescription = await _bounded(
+                handle.describe(rpc_timeout=timedelta(seconds=RPC_WAIT))
+            )
+        except _NotFound:
+            return None
+        checkout_id = await found.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str)
+        return Run(
+            cart_id, found.run_id, checkout_id, found.status is WorkflowExecutionStatus.RUNNING, found.start_time
+        )
+
+    async def worker_polling(self) -> bool:
+        """Whether a worker has asked for workflow tasks lately."""
+        answer = await _bounded(
+            self._client.workflow_service.describe_task_queue(
+                DescribeTaskQueueRequest(
+                    namespace=self._client.namespace,
+                    task_queue=TaskQueue(name=self._task_queue),
+                    task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+                ),
+                timeout=timedelta(seconds=RPC_WAIT),
+            )
+        )
+        oldest = datetime.now(UTC) - POLLER_SILENCE
+        return any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in answer.pollers)
+
+    def _handle(self, run: Run) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(workflow_id(run.cart_id), run_id=run.run_id)
+
+    async def _answer(self, update: Awaitable[Any]) -> CheckoutView:
+        try:
+            async with asyncio.timeout(UPDATE_WAIT):
+                view: CheckoutView = await update
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise StillRunning from None
+        except WorkflowUpdateFailedError as failed:
+            raise _refusal(failed.cause) from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise Ended from None
+            if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
+                raise StillRunning from None
+            raise _away(error) from error
+        except RuntimeError as error:  # the client could not connect
+            raise unavailable("temporal") from error
+        return view
+
+
+class _NotFound(Exception):
+    """Temporal has no such workflow."""
+
+
+async def _bounded(call: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(RPC_WAIT):
+            return await call
+    except TimeoutError as error:
+        raise unavailable("temporal") from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise _NotFound from None
+        raise _away(error) from error
+    except RuntimeError as error:  # the client could not connect
+        raise unavailable("temporal") from error
+
+
+def _away(error: RPCError) -> Exception:
+    """503 for what time or a repeat may mend; what the server refuses for good is our own fault and stays an error."""
+    if error.status in {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.UNIMPLEMENTED}:
+        return error
+    return unavailable("temporal")
+
+
+def _refusal(cause: BaseException) -> Exception:
+    if not isinstance(cause, ApplicationError) or cause.type is None:
+        return cause if isinstance(cause, Exception) else RuntimeError("an update failed without a cause")
+    if cause.type == _WORKFLOW_ENDED:
+        return Ended()
+    context = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
+    sentence = cause.message[:1].upper() + cause.message[1:].rstrip(".") + "."
+    return Problem(
+        cause.type, sentence, context=context or None, retry_after=1 if cause.type == "checkout_closing" else None
+    )

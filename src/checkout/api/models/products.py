@@ -1,0 +1,55 @@
+"""Products as a storefront lists them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from checkout.api.models.base import Answer, Currency, Money
+
+
+class ProductQuery(BaseModel):
+    """The query of one product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: Currency
+
+
+class ProductsQuery(ProductQuery):
+    """The query of a list of products."""
+
+    limit: Annotated[int | None, Field(ge=1, le=1000, description="All products unless given")] = None
+
+
+class Product(Answer):
+    """A variant that can be put into a cart."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "sku": "MUG-BLUE",
+                    "name": "Stoneware mug – Blue",
+                    "description": "A mug of 300 ml.",
+                    "image_url": None,
+                    "unit_price": 1490,
+                    "currency": "EUR",
+                    "available": 120,
+                }
+            ]
+        }
+    )
+
+    sku: str
+    name: str
+    description: str
+    image_url: str | None
+    unit_price: Money
+    currency: str
+    available: Annotated[int, Field(description="Units in all warehouses that nobody holds")]
+
+
+class Products(Answer):
+    """A list of products."""
+
+    items: list[Product]

@@ -1,0 +1,146 @@
+"""The engine as the API uses it, on a real Temporal server: who wins, what is still running, what has ended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from checkout.api import engine as module
+from checkout.api.engine import Ended, Engine, StillRunning
+from checkout.api.problems import Problem
+from checkout.domain import contract
+from checkout.domain.ids import new_cart_id, new_checkout_id, new_session_id
+from checkout.domain.messages import CancelRequest, CheckoutInput, ExtendRequest, PayRequest
+from checkout.domain.words import State
+from checkout.runtime.settings import load_settings
+from checkout.runtime.temporal import connect
+from checkout.worker import create_worker
+from tests.support.temporal import TemporalEnvironment
+from tests.support.waiting import eventually
+from tests.workflows.fakes import Fakes, Gate
+
+CART, SESSION = new_cart_id(), new_session_id()
+
+
+@pytest.fixture
+def engine(temporal_env: TemporalEnvironment) -> Engine:
+    return Engine(temporal_env.client, temporal_env.task_queue)
+
+
+@asynccontextmanager
+async def worker(environment: TemporalEnvironment, fakes: Fakes) -> AsyncIterator[None]:
+    async with create_worker(environment.client, fakes.activities(), task_queue=environment.task_queue):
+        yield
+
+
+def checkout(cart_id: str, **changes: Any) -> CheckoutInput:
+    values = {"checkout_id": new_checkout_id(cart_id), "cart_id": cart_id, "session_id": SESSION}
+    return CheckoutInput(**{**values, **changes})
+
+
+async def test_of_ten_starts_at_once_one_is_the_checkout_and_all_see_it(
+    engine: Engine, temporal_env: TemporalEnvironment
+) -> None:
+    cart = new_cart_id()
+    starts = [checkout(cart) for _ in range(10)]
+    async with worker(temporal_env, fakes := Fakes()):
+        views = await asyncio.gather(*(engine.start(each) for each in starts))
+    winners = {view.checkout_id for view in views}
+    assert len(winners) == 1
+    assert winners < {each.checkout_id for each in starts}
+    assert {view.state for view in views} == {State.AWAITING_PAYMENT}
+    assert fakes.count(contract.CART_VALIDATION) == 1
+
+
+async def test_a_start_that_waits_too_long_is_found_by_its_memo(
+    engine: Engine, temporal_env: TemporalEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart = new_cart_id()
+    first, second = checkout(cart), checkout(cart)
+    monkeypatch.setattr(module, "UPDATE_WAIT", 0.5)
+    for each in (first, second):  # no worker at all
+        with pytest.raises(StillRunning):
+            await engine.start(each)
+    run = await engine.latest_run(cart)
+    assert run is not None
+    assert (run.checkout_id, run.running) == (first.checkout_id, True)
+    assert await engine.view(run) is None
+    monkeypatch.setattr(module, "UPDATE_WAIT", 60)
+    async with worker(temporal_env, Fakes()):
+        assert (await engine.start(second)).checkout_id == first.checkout_id
+        view = await engine.view(run)
+        assert view is not None
+        assert view.state is State.AWAITING_PAYMENT
+
+
+async def test_refusals_of_the_workflow_are_problems(engine: Engine, temporal_env: TemporalEnvironment) -> None:
+    cart = new_cart_id()
+    async with worker(temporal_env, Fakes()):
+        await engine.start(checkout(cart))
+        run = await engine.latest_run(cart)
+        assert run is not None
+        with pytest.raises(Problem) as other:
+            await engine.start(checkout(cart, session_id=new_session_id()))
+        assert (other.value.code, other.value.status) == ("checkout_in_progress", 409)
+        with pytest.raises(Problem) as differs:
+            await engine.update(run, contract.PAY, PayRequest("pay_1", expected_total=1))
+        assert (differs.value.code, differs.value.status) == ("total_mismatch", 409)
+        paid = await engine.update(run, contract.PAY, PayRequest("pay_1"))
+        assert paid.state is State.COMPLETED
+        for name, request in ((contract.PAY, PayRequest("pay_2")), (contract.EXTEND, ExtendRequest(60))):
+            with pytest.raises(Ended):
+                await engine.update(run, name, request)
+        assert await engine.view(run) is None
+
+
+async def test_each_run_of_a_cart_is_found_by_its_checkout(engine: Engine, temporal_env: TemporalEnvironment) -> None:
+    cart = new_cart_id()
+    first, second = checkout(cart), checkout(cart)
+    async with worker(temporal_env, Fakes()):
+        await engine.start(first)
+        run = await engine.run_of(cart, first.checkout_id)
+        assert run is not None
+        assert (await engine.update(run, contract.CANCEL, CancelRequest())).state is State.CANCELLED
+        await engine.start(second)
+        # The listing that knows closed runs may lag.
+        old = await eventually(lambda: engine.run_of(cart, first.checkout_id), "the closed run is listed")
+        assert old is not None
+        new = await engine.run_of(cart, second.checkout_id)
+        assert new is not None
+        assert (old.run_id, old.running, new.running) == (run.run_id, False, True)
+        # What is meant for a checkout never reaches the next one of its cart.
+        with pytest.raises(Ended):
+            await engine.update(old, contract.PAY, PayRequest("pay_1"))
+    assert await engine.run_of(new_cart_id(), first.checkout_id) is None
+
+
+async def test_a_payment_in_flight_is_still_running_and_refuses_the_next(
+    engine: Engine, temporal_env: TemporalEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart, gate = new_cart_id(), Gate()
+    async with worker(temporal_env, Fakes().then(contract.PAYMENT_AUTHORIZATION, gate)):
+        await engine.start(checkout(cart))
+        run = await engine.latest_run(cart)
+        assert run is not None
+        paying = asyncio.create_task(engine.update(run, contract.PAY, PayRequest("pay_1")))
+        await gate.reached.wait()
+        with pytest.raises(Problem) as busy:
+            await engine.update(run, contract.PAY, PayRequest("pay_2"))
+        assert busy.value.code == "payment_in_progress"
+        monkeypatch.setattr(module, "UPDATE_WAIT", 0.5)
+        with pytest.raises(StillRunning):
+            await engine.update(run, contract.CANCEL, CancelRequest())
+        gate.open()
+        assert (await paying).state is State.CANCELLED
+
+
+async def test_temporal_away_is_503_within_its_time() -> None:
+    client = await connect(load_settings(temporal_address="127.0.0.1:9"), lazy=True)
+    engine = Engine(client, "nowhere")
+    for call in (engine.latest_run(CART), engine.worker_polling(), engine.start(checkout(CART))):
+        with pytest.raises(Problem) as away:
+            await call
+        assert (away.value.code, away.value.status) == ("temporal_unavailable", 503)
+        assert away.value.headers["Retry-After"]
