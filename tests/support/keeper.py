@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.ports import free_port
 from checkout.runtime.embedded.postgres import VOLATILE, EmbeddedPostgres
-from checkout.runtime.embedded.process import ProcessKey, ServerFault
+from checkout.runtime.embedded.process import ProcessKey
 from checkout.runtime.embedded.temporal import TIME_SKIPPING, EmbeddedTemporal
 
 SECONDS_BETWEEN_LOOKS = 0.2

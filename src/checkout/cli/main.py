@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import typer
 
-from checkout.cli import processes
+from checkout.cli import dev, processes
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.settings import SettingsError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.command()(dev.dev)
 app.command()(processes.migrate)
 app.command()(processes.api)
 app.command()(processes.gateway)
@@ -40,6 +42,9 @@ def _run() -> int:
         for line in error.lines:
             _say(line)
         return 2
+    except ServerFault as fault:
+        _say(str(fault))
+        return 1
     except KeyboardInterrupt:
         return 130
     except Exception as error:

@@ -10,9 +10,7 @@ import importlib.util
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -21,8 +19,9 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.account import Account, unprivileged_account
-from checkout.runtime.embedded.process import ServerFault, end_all, last_lines, launch, stop
+from checkout.runtime.embedded.process import ManagedProcess, end_all, last_lines, launch
 
 #: What fits into ``sun_path`` everywhere (104 bytes on macOS, 108 on Linux), less ``/.s.PGSQL.5432.lock`` and the end.
 _LONGEST_SOCKET_DIRECTORY = 83
@@ -46,26 +45,22 @@ _CONFIGURATION = {
 VOLATILE: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(ManagedProcess):
     """A PostgreSQL in ``directory``, with the superuser ``postgres`` and no password: its socket is ours alone.
 
-    Call ``start`` from the main thread (see ``process.launch``), then ``wait_ready``; ``stop`` ends it cleanly. A
-    server that a killed parent left, a stale lock file and a half-made data directory are dealt with by ``start``.
+    A server that a killed parent left, a stale lock file and a half-made data directory are dealt with by ``start``.
     """
 
+    # A fast shutdown, then an immediate one, which the next start recovers from.
+    stop_signals = ((signal.SIGINT, 15), (signal.SIGQUIT, 5))
+
     def __init__(self, directory: Path, *, log: Path, configuration: Mapping[str, str] | None = None) -> None:
+        super().__init__("postgres", log)
         self.directory = directory.absolute()
-        self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
         self._configuration = {**_CONFIGURATION, **(configuration or {})}
         self._data = self.directory / "data"
         self._account: Account | None = None
         self._sockets: Path | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The pid of the server while it runs."""
-        return self.process.pid if self.process and self.process.poll() is None else None
 
     def uri(self, database: str = "postgres") -> str:
         """The libpq URI of a database on this server. Raises ServerFault before ``start``."""
@@ -100,20 +95,15 @@ class EmbeddedPostgres:
             account=self._account,
         )
 
-    def wait_ready(self, seconds: float = 60) -> None:
-        """Return once the server takes connections; after a crash it recovers first.
-
-        Raises ServerFault with the end of its log where it ended, or was not ready in time.
-        """
-        deadline = time.monotonic() + seconds
-        while True:
-            if self.process is None or self.process.poll() is not None:
-                raise ServerFault(f"PostgreSQL did not start:\n{last_lines(self.log)}")
-            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.uri(), connect_timeout=5):
-                return
-            if time.monotonic() > deadline:
-                raise ServerFault(f"PostgreSQL was not ready after {seconds:g} s:\n{last_lines(self.log)}")
-            time.sleep(0.02)
+    def is_ready(self) -> bool:
+        """Whether the server takes connections; after a crash it recovers first."""
+        if self.pid is None:
+            return False
+        try:
+            psycopg.connect(self.uri(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def ensure_database(self, name: str) -> str:
         """Create the database where there is none; returns its libpq URI."""
@@ -124,8 +114,7 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """End the server: what runs is rolled back, what is committed is written. Harmless where none runs."""
-        if self.process is not None:
-            stop(self.process, [(signal.SIGINT, 15), (signal.SIGQUIT, 5)])
+        super().stop()
         if self._sockets is not None and self.directory not in self._sockets.parents:
             shutil.rmtree(self._sockets, ignore_errors=True)
 

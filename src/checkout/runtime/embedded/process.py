@@ -5,20 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import psutil
 
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.account import Account
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
-
-
-class ServerFault(Exception):
-    """A child process cannot be started or did not become ready; the message says why, in a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +78,64 @@ def launch(
         )
 
 
-def stop(process: "subprocess.Popen[bytes]", signals: Sequence[tuple[signal.Signals, float]]) -> int:
-    """Send each signal and wait its seconds, until the process has ended; then SIGKILL. Returns its exit code."""
-    for number, seconds in signals:
-        if process.poll() is not None:
-            break
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-    if process.poll() is None:
-        process.kill()
-    return process.wait()
+class ManagedProcess(ABC):
+    """A child process that is started, becomes ready, and is stopped: a server, or one of our own processes.
+
+    Call ``start`` from the main thread (see ``launch``), then ``wait_ready``, or ``is_ready`` again and again.
+    """
+
+    #: What ``stop`` sends, each with the seconds that it may take; SIGKILL comes last.
+    stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]] = ((signal.SIGTERM, 10),)
+
+    def __init__(self, name: str, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+        self._asked = False
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it. Raises ServerFault where that is impossible."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether it answers now."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid while it runs."""
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Return once it is ready. Raises ServerFault with the end of its log where it ended, or was not in time."""
+        deadline = time.monotonic() + seconds
+        while not self.is_ready():
+            if self.pid is None:
+                raise ServerFault(f"{self.name} did not start:\n{last_lines(self.log)}")
+            if time.monotonic() > deadline:
+                raise ServerFault(f"{self.name} was not ready after {seconds:g} s:\n{last_lines(self.log)}")
+            time.sleep(0.02)
+
+    def ask_to_stop(self) -> None:
+        """Send the first of ``stop_signals`` and do not wait, so that several can stop at once; then ``stop``."""
+        if not self._asked and self.process is not None and self.process.poll() is None:
+            self._asked = True
+            self.process.send_signal(self.stop_signals[0][0])
+
+    def stop(self) -> None:
+        """End it and wait until it has ended. Harmless where it does not run."""
+        if self.process is None:
+            return
+        self.ask_to_stop()
+        for number, seconds in ((None, self.stop_signals[0][1]), *self.stop_signals[1:]):
+            if number is not None and self.process.poll() is None:
+                self.process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._asked = False
 
 
 def end_all(processes: Iterable[psutil.Process], number: signal.Signals, seconds: float) -> None:

