@@ -53,6 +53,8 @@ answers = sa.Table(
     sa.Column("body", JSONB, nullable=False),
 )
 
+Effect = sa.Insert | sa.Update
+_CHANGING = frozenset({"status", "authorized", "captured", "refunded", "voided", "decline_code", "confirm_tries"})
 _RECORD_COLUMNS = [column for column in payments.columns if column.name != "created_at"]
 #: Any number that no other user of the database takes for an advisory lock: the schema is made by one starter alone.
 _SCHEMA_LOCK = 0x67617465
@@ -106,24 +108,25 @@ async def lock(connection: AsyncConnection, payment_id: str, key: str) -> tuple[
     return _record(row), answer
 
 
-async def insert_record(connection: AsyncConnection, record: Record) -> None:
-    """Keep a new payment."""
-    await connection.execute(sa.insert(payments).values(_values(record)))
+def insertion(record: Record) -> Effect:
+    """The statement that keeps a new payment."""
+    return sa.insert(payments).values(_values(record))
 
 
-async def update_record(connection: AsyncConnection, record: Record) -> None:
-    """Keep a payment that has changed; the caller holds its lock."""
-    changed = {
-        name: value
-        for name, value in _values(record).items()
-        if name in {"status", "authorized", "captured", "refunded", "voided", "decline_code", "confirm_tries"}
-    }
-    await connection.execute(sa.update(payments).where(payments.c.payment_id == record.payment_id).values(changed))
+def change(record: Record) -> Effect:
+    """The statement that keeps a payment which has changed; the caller holds its lock."""
+    values = {name: value for name, value in _values(record).items() if name in _CHANGING}
+    return sa.update(payments).where(payments.c.payment_id == record.payment_id).values(values)
 
 
-async def keep(connection: AsyncConnection, key: str, answer: Answer) -> None:
-    """Keep an answer under its key; raises ``LostRace`` when there is one already."""
+async def keep(connection: AsyncConnection, key: str, answer: Answer, effect: Effect | None = None) -> None:
+    """Keep an answer under its key, and the effect that it reports, in one statement.
+
+    Raises LostRace when there is an answer already: then nothing of it may be committed.
+    """
     statement = insert(answers).values(key=key, fingerprint=answer.fingerprint, status=answer.status, body=answer.body)
+    if effect is not None:
+        statement = statement.add_cte(effect.returning(payments.c.payment_id).cte("effect"))
     kept = await connection.execute(statement.on_conflict_do_nothing().returning(answers.c.key))
     if kept.one_or_none() is None:
         raise LostRace(key)

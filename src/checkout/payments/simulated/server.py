@@ -109,8 +109,7 @@ class _Routes:
         answer = Answer(fingerprint, 201, payment_json(record))
         try:
             async with self._engine.begin() as connection:
-                await records.keep(connection, key, answer)
-                await records.insert_record(connection, record)
+                await records.keep(connection, key, answer, records.insertion(record))
         except records.LostRace:
             async with self._engine.connect() as connection:
                 kept = await records.find_answer(connection, key)
@@ -177,7 +176,7 @@ class _Routes:
             try:
                 changed = transition(record)
             except rules.Outage as outage:
-                await records.update_record(connection, outage.record)
+                await connection.execute(records.change(outage.record))
                 body = error_json("api_error", "unavailable", "the gateway is down, as this card wants it")
                 return JSONResponse(body, 503), None
             except rules.Refusal as refusal:
@@ -185,9 +184,7 @@ class _Routes:
                 answer = Answer(fingerprint, 409, error_json("invalid_request", refusal.code, refusal.message))
             else:
                 answer = _answer(changed, fingerprint)
-            if changed != record:
-                await records.update_record(connection, changed)
-            await records.keep(connection, key, answer)
+            await records.keep(connection, key, answer, records.change(changed) if changed != record else None)
         return JSONResponse(answer.body, answer.status), changed
 
     async def _read(self, request: Request, model: type[B]) -> tuple[str, str, B]:

@@ -1,0 +1,149 @@
+"""What every activity that calls the payment gateway shares: heartbeats, errors in Temporal's words, giving money back.
+
+No transaction is open while the gateway is called: locks would be held for as long as a third party likes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from checkout.domain.errors import DefiniteFailure
+from checkout.domain.messages import Compensated, CompensationInput
+from checkout.domain.words import PaymentStatus
+from checkout.payments.keys import AttemptKeys
+from checkout.payments.port import Gateway, GatewayError, Payment, Refused, Unavailable
+from checkout.payments.settle import settle_to_zero
+from checkout.runtime.database import Sessions, in_transaction
+from checkout.store import payments
+from checkout.store.fence import begin_compensation
+
+#: Where the workflow set no heartbeat timeout.
+_HEARTBEAT_TIMEOUT = timedelta(seconds=9)
+
+
+@asynccontextmanager
+async def at_gateway() -> AsyncIterator[None]:
+    """Around the work of an activity that calls the gateway.
+
+    Sends heartbeats meanwhile, by which a dead worker is noticed and a cancellation arrives. ``Unavailable`` becomes an
+    error that is retried and says no more than that the gateway did not answer, and how.
+    """
+    beating = asyncio.create_task(_beat())
+    try:
+        yield
+    except Unavailable as error:
+        raise ApplicationError(f"the payment gateway does not answer: {error}", type="gateway_unavailable") from None
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+
+async def _beat() -> None:
+    interval = (activity.info().heartbeat_timeout or _HEARTBEAT_TIMEOUT) / 3
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(interval.total_seconds())
+
+
+def refused(refusal: Refused, detail: str) -> DefiniteFailure:
+    """The gateway refuses what a phase asked of it: definite, and not the buyer's doing."""
+    return DefiniteFailure(
+        "gateway_refused", f"{detail}: {refusal.detail}", {"gateway_code": refusal.code}, benign=False
+    )
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What came of settling several payment objects: (attempt id, payment) of each, and the first error."""
+
+    settled: list[tuple[str, Payment]]
+    error: GatewayError | None
+
+    def complete(self) -> list[tuple[str, Payment]]:
+        """The settled payments; raises the error (Unavailable, Refused) where there was one."""
+        if self.error is not None:
+            raise self.error
+        return self.settled
+
+
+async def settle_all(gateway: Gateway, checkout_id: str, objects: Sequence[tuple[str, str]]) -> Settlement:
+    """Settle payment objects (attempt id, gateway's id) of a checkout to zero, each whatever becomes of the others."""
+    settled: list[tuple[str, Payment]] = []
+    first: GatewayError | None = None
+    for attempt_id, payment_id in objects:
+        try:
+            payment = await settle_to_zero(gateway, payment_id, AttemptKeys(checkout_id, attempt_id))
+            settled.append((attempt_id, payment))
+        except GatewayError as error:
+            first = first or error
+    return Settlement(settled, first)
+
+
+def settled_columns(payment: Payment) -> dict[str, object]:
+    """What an attempt's row says of its settled payment."""
+    return {
+        "status": payment.status.value,
+        "authorized": payment.authorized,
+        "captured": payment.captured,
+        "refunded": payment.refunded,
+        "token": None,
+    }
+
+
+async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInput) -> Compensated:
+    """The compensation of both payment phases: *every* attempt of the checkout is settled to zero.
+
+    First the checkout is moved to ``compensating``, so that an attempt of a phase which is still on its way stores
+    nothing from now on, and so confirms and captures nothing that this would not see. Counts the payment objects that
+    were settled. A refusal of the gateway is an error that is retried: a compensation is never given up, and people
+    see it until they resolve it. Raises AlreadyCompleted.
+    """
+    begun = await in_transaction(sessions, lambda session: _begin(session, given))
+    if begun is None:
+        return Compensated(version=0)
+    version, objects = begun
+    if not objects:
+        return Compensated(version)
+    settlement = await settle_all(gateway, given.checkout_id, objects)
+    done = await in_transaction(sessions, lambda session: _finish(session, given, version, settlement.settled))
+    if isinstance(settlement.error, Refused):
+        raise ApplicationError(
+            f"the payment gateway refuses to give the money back, people have to: {settlement.error}",
+            type="gateway_refused",
+        )
+    settlement.complete()
+    return done
+
+
+async def _begin(session: AsyncSession, given: CompensationInput) -> tuple[int, list[tuple[str, str]]] | None:
+    checkout = await begin_compensation(session, given)
+    if checkout is None:
+        return None
+    await payments.discard_unused(session, given.checkout_id)
+    return checkout.version, payments.unsettled(await payments.attempts_of(session, given.checkout_id))
+
+
+async def _finish(
+    session: AsyncSession, given: CompensationInput, version: int, settled: Sequence[tuple[str, Payment]]
+) -> Compensated:
+    checkout = await begin_compensation(session, given)
+    for attempt_id, payment in settled:
+        await payments.record(session, attempt_id, **settled_columns(payment))
+    if checkout is not None and (status := _status_of(payment for _, payment in settled)):
+        version = await payments.set_payment_status(session, given.checkout_id, status)
+    return Compensated(version, len(settled))
+
+
+def _status_of(settled: Iterable[Payment]) -> PaymentStatus | None:
+    """What the checkout's payment now stands at; nothing, where no attempt had moved any money."""
+    moved = [payment for payment in settled if payment.authorized]
+    if any(payment.refunded for payment in moved):
+        return PaymentStatus.REFUNDED
+    return PaymentStatus.VOIDED if moved else None
