@@ -1,5 +1,6 @@
 """Countries and their regions by ISO 3166 (package ``pycountry``). Not for workflow code: it loads tables."""
 
+import unicodedata
 from functools import cache, lru_cache
 
 import pycountry
@@ -12,15 +13,21 @@ def _countries() -> dict[str, str]:
     return {c.alpha_2: getattr(c, "common_name", c.name) for c in pycountry.countries}
 
 
+def _plain(text: str) -> str:
+    """A name as it is compared: without case, accents and outer blanks."""
+    apart = unicodedata.normalize("NFKD", text.strip().casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
 @cache
 def _regions() -> dict[str, dict[str, str]]:
-    """By country: its regions' codes, from code and from name in lower case."""
+    """By country: its regions' codes, from code and from name."""
     found: dict[str, dict[str, str]] = {}
     for subdivision in pycountry.subdivisions:
         code = subdivision.code.split("-", 1)[1]
         names = found.setdefault(subdivision.country_code, {})
-        names.setdefault(subdivision.name.casefold(), code)
-        names[code.casefold()] = code
+        names.setdefault(_plain(subdivision.name), code)
+        names[_plain(code)] = code
     return found
 
 
@@ -39,11 +46,11 @@ def country_name(country: str) -> str:
 
 @lru_cache(maxsize=4096)
 def region_code(country: str, region: str | None) -> str | None:
-    """The ISO 3166-2 code of a region without its country: ``CA`` for ``ca``, ``US-CA`` and ``California``.
+    """The ISO 3166-2 code of a region without its country: ``CA`` for ``ca``, ``US-CA``, ``California``.
 
     None for none, and for a text that names no region of the country: people write what they like there.
     """
     if not region:
         return None
-    text = region.strip().casefold().removeprefix(f"{country.casefold()}-")
+    text = _plain(region).removeprefix(f"{country.casefold()}-")
     return _regions().get(country, {}).get(text)

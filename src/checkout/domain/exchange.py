@@ -130,7 +130,7 @@ def parse_ecb_rates(text: str | bytes) -> EcbRates:
     parser.StartElementHandler = start
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # LookupError: an encoding that Python does not know
         raise InvalidValue("rates", f"the file is not well-formed XML: {error}") from None
     days = {day: rates for day, rates in days.items() if rates}
     require(bool(days), "rates", "the file has no reference rates of the European Central Bank")
