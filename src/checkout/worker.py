@@ -9,12 +9,19 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from checkout.domain.contract import TASK_QUEUE
+from checkout.payments.port import Gateway
+from checkout.runtime.database import Sessions
 from checkout.workflows.checkout import Checkout
 
 WORKFLOWS: list[type[Any]] = [Checkout]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
+
+
+def create_activities(sessions: Sessions, gateway: Gateway) -> list[Callable[..., Any]]:  # noqa: ARG001 - soon
+    """Every activity, on the database and the payment gateway that it uses."""
+    return []
 
 
 def workflow_runner() -> WorkflowRunner:

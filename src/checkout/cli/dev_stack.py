@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from checkout.cli.children import Directories, PythonProcess, end_leftovers, record
+from checkout.cli.children import Directories, PythonProcess, answers, end_leftovers, record
 from checkout.cli.supervisor import Child, Supervisor
 from checkout.runtime.embedded.ports import is_free
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
@@ -121,7 +121,7 @@ class _Stack:
         with self._signals():
             try:
                 with out.status("starting"):
-                    self._supervisor.run(until=self._supervisor.all_ready)
+                    self._supervisor.run(until=self._sells)
                 if not self._supervisor.asked_to_stop:
                     self._complete = True
                     self._describe()
@@ -134,6 +134,10 @@ class _Stack:
                 record(self._directories, [])
         out.print("stopped")
 
+    def _sells(self) -> bool:
+        """Whether every child is ready and the API sees database, Temporal and a polling worker."""
+        return self._supervisor.all_ready() and answers(f"{self._api_url}/health/ready")
+
     def _family(self) -> dict[str, Child]:
         def python(name: str, arguments: list[str], **ready: Any) -> PythonProcess:
             return PythonProcess(name, arguments, self._directories.log(name), environment=self._environment, **ready)
@@ -143,7 +147,12 @@ class _Stack:
         schema = Child(python("migrate", ["migrate"]), needs=[postgres], job=True)
         gateway = Child(python("gateway", ["gateway"], url=f"{self._gateway_url}/health"), needs=[postgres, schema])
         api = Child(python("api", ["api"], url=f"{self._api_url}/health/live"), needs=[postgres, schema, temporal])
-        return {child.name: child for child in (postgres, temporal, schema, gateway, api)}
+        worker_ready = self._directories.data / "worker.ready"
+        worker = Child(
+            python("worker", ["worker", "--ready-file", str(worker_ready)], ready_file=worker_ready),
+            needs=[postgres, schema, temporal],
+        )
+        return {child.name: child for child in (postgres, temporal, schema, gateway, worker, api)}
 
     def _environment(self) -> Mapping[str, str]:
         given = {
@@ -176,7 +185,7 @@ class _Stack:
         pids = {name: child.process.pid for name, child in self._children.items()}
         stack = {
             "api": {"url": self._api_url, "pid": pids["api"]},
-            "worker": {"pid": pids.get("worker")},
+            "worker": {"pid": pids["worker"]},
             "temporal": {"address": self._temporal.address, "ui": self._temporal.ui, "pid": pids["temporal"]},
             "postgres": {"url": self._postgres.uri(DATABASE), "pid": pids["postgres"]},
             "gateway": {"url": self._gateway_url, "pid": pids["gateway"]},

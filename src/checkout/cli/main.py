@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command()(dev.dev)
 app.command()(processes.migrate)
 app.command()(processes.api)
+app.command()(processes.worker)
 app.command()(processes.gateway)
 
 

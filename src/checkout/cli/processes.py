@@ -1,10 +1,12 @@
 """The processes of a deployment, one command each: migrations, API, worker, simulated gateway."""
 
+import asyncio
 import os
 import signal
 import socket
+from pathlib import Path
 from types import FrameType
-from typing import Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import structlog
 import typer
@@ -63,6 +65,24 @@ def gateway() -> None:
     configure_logs(settings, process="gateway")
     application = create_app(settings.require_database_url(), settings.secret("gateway_api_key"))
     _serve(application, settings, "gateway_port")
+
+
+def worker(
+    ready_file: Annotated[
+        Path | None, typer.Option(help="A file that is there while the worker polls, for probes.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Run a worker: it takes checkouts through their phases. Any number may run; each takes its share.
+
+    It waits for a Temporal that is away. Told to stop, it takes nothing new and lets running activities end.
+
+    Examples: `checkout worker`, or `checkout worker --ready-file /tmp/ready`
+    """
+    from checkout.cli.worker_process import run_worker
+
+    settings = settings_of_stack()
+    configure_logs(settings, process="worker")
+    asyncio.run(run_worker(settings, ready_file))
 
 
 def _serve(application: ASGIApp, settings: Settings, port_setting: Literal["http_port", "gateway_port"]) -> None:

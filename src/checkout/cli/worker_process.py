@@ -1,0 +1,86 @@
+"""The worker as a process: it waits for Temporal, polls, and lets what runs end before it stops."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from checkout.payments.adapters import connect_gateway
+from checkout.runtime.database import create_engine, create_sessions
+from checkout.runtime.settings import Settings
+from checkout.runtime.temporal import connect
+from checkout.worker import create_activities, create_worker
+
+#: Seconds between two tries to reach a Temporal that is away.
+RETRY = 1.0
+#: Seconds in which what was cancelled ends inside the SDK's threads, which may crash an interpreter that exits before.
+SDK_GRACE = 0.3
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings, ready_file: Path | None = None) -> None:
+    """Run until SIGTERM or Ctrl-C; then take nothing new, let activities end, and return.
+
+    ``ready_file`` is there while the worker polls: what a supervisor or a probe looks for.
+    Raises SettingsError where a setting is missing, and what the worker raises where it cannot go on.
+    """
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    engine = create_engine(settings, application_name="checkout-worker")
+    gateway = connect_gateway(settings)
+    try:
+        client = await _until_reached(settings, stopping)
+        if client is not None:
+            worker = create_worker(
+                client, create_activities(create_sessions(engine), gateway), task_queue=settings.temporal_task_queue
+            )
+            await _run_until(worker, stopping, ready_file)
+    finally:
+        await gateway.close()
+        await engine.dispose()
+        await asyncio.sleep(SDK_GRACE)
+
+
+async def _until_reached(settings: Settings, stopping: asyncio.Event) -> Client | None:
+    """The client, as soon as Temporal answers; None where the process is told to stop before."""
+    while not stopping.is_set():
+        try:
+            return await connect(settings, identity="checkout-worker")
+        except RuntimeError as error:
+            log.warning("temporal_away", address=settings.temporal_address, error=str(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), RETRY)
+    return None
+
+
+async def _run_until(worker: Worker, stopping: asyncio.Event, ready_file: Path | None) -> None:
+    running = asyncio.create_task(worker.run())
+    stopped = asyncio.create_task(stopping.wait())
+    log.info("polling", task_queue=worker.task_queue)
+    with _announced(ready_file):
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not running.done():
+        log.info("stopping")
+        await worker.shutdown()
+    await running
+    log.info("stopped")
+
+
+@contextlib.contextmanager
+def _announced(ready_file: Path | None) -> Iterator[None]:
+    if ready_file is None:
+        yield
+        return
+    ready_file.touch()
+    try:
+        yield
+    finally:
+        ready_file.unlink(missing_ok=True)
