@@ -14,6 +14,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from checkout.domain.countries import is_country
+from checkout.domain.currencies import is_currency
+
 PREFIX = "CHECKOUT_"
 # HS256 keys shorter than the hash's output weaken the signature (RFC 7518, section 3.2).
 SECRET_LENGTH = 32
@@ -91,6 +94,11 @@ class Settings(BaseSettings):
         gt=0,
         le=1440,
     )
+    base_currency: str = _text("EUR", "Currency from which prices are converted", "an ISO 4217 code, such as EUR")
+    prices_include_tax: bool = _setting(
+        False, "Whether prices are entered with the tax of HOME_COUNTRY in them", "true or false"
+    )
+    home_country: str | None = _text(None, "Country of the shop", "an ISO 3166-1 alpha-2 code, such as DE")
     price_drift_tolerance: int = _setting(
         1, "Minor units by which prices may have moved before a drift is logged", "a whole number from 0", ge=0
     )
@@ -157,6 +165,20 @@ class Settings(BaseSettings):
             raise ValueError("not host:port")
         return value
 
+    @field_validator("base_currency")
+    @classmethod
+    def _check_currency(cls, value: str) -> str:
+        if not is_currency(value):
+            raise ValueError(f"{value!r} is no ISO 4217 currency")
+        return value
+
+    @field_validator("home_country")
+    @classmethod
+    def _check_country(cls, value: str | None) -> str | None:
+        if value is not None and not is_country(value):
+            raise ValueError(f"{value!r} is no ISO 3166-1 alpha-2 code")
+        return value
+
     @field_validator("temporal_tls_ca", "temporal_tls_cert", "temporal_tls_key")
     @classmethod
     def _check_file(cls, value: Path | None) -> Path | None:
@@ -170,6 +192,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}TTL_MINUTES is {self.ttl_minutes:g}, "
                 f"more than {PREFIX}MAX_TTL_MINUTES, {self.max_ttl_minutes:g}"
+            )
+        if self.prices_include_tax and self.home_country is None:
+            raise ValueError(
+                f"{PREFIX}PRICES_INCLUDE_TAX is true and {PREFIX}HOME_COUNTRY is not set: whose tax is it?"
             )
         if (self.temporal_tls_cert is None) != (self.temporal_tls_key is None):
             raise ValueError(f"{PREFIX}TEMPORAL_TLS_CERT and {PREFIX}TEMPORAL_TLS_KEY need each other")

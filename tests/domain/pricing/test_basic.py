@@ -35,7 +35,7 @@ def test_nothing_ships_there() -> None:
 
 def test_a_line_without_a_price_in_the_currency_is_named() -> None:
     pricing = price_cart(cart(line("A", 1, 1000), currency="USD", country=None))
-    assert [(problem.code, problem.context["sku"]) for problem in pricing.problems] == [("no_price", "A")]
+    assert [(problem.code, problem.context["sku"]) for problem in pricing.problems] == [("price_missing", "A")]
 
 
 def test_a_price_is_converted_where_the_shop_set_none() -> None:

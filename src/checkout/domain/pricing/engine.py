@@ -86,7 +86,7 @@ class _Cart:
             if unit is None:
                 currency = self.exchange.currency
                 context = {"sku": line.sku, "currency": currency}
-                self.problems.append(Problem("no_price", f"{line.sku} has no price in {currency}", context))
+                self.problems.append(Problem("price_missing", f"{line.sku} has no price in {currency}", context))
             lines.append(Priced(line, unit or 0))
         return lines
 

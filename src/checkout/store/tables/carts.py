@@ -41,6 +41,7 @@ class CartLine(Table, table=True):
     variant_id: int = Field(foreign_key="variants.id", primary_key=True, index=True, sa_type=BigInteger)
     quantity: int
     position: int
+    updated_at: Moment = now()
 
 
 class CartAddress(Table, table=True):

@@ -21,6 +21,7 @@ CREATE TABLE cart_lines (
     variant_id BIGINT NOT NULL,
     quantity INTEGER NOT NULL,
     position INTEGER NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_cart_lines PRIMARY KEY (cart_id, variant_id),
     CONSTRAINT ck_cart_lines_quantity CHECK (quantity BETWEEN 1 AND 999),
     CONSTRAINT fk_cart_lines_cart_id FOREIGN KEY (cart_id) REFERENCES carts (id) ON DELETE CASCADE,

@@ -64,6 +64,19 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON carts EXECUTE FUNCTION refuse_
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON cart_lines EXECUTE FUNCTION refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON cart_addresses EXECUTE FUNCTION refuse_truncate();
 
+-- When a price changed, whoever wrote it: a start with another total than expected says which lines moved.
+
+CREATE FUNCTION note_price_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER note_change
+    BEFORE UPDATE ON prices FOR EACH ROW
+    WHEN (OLD.amount IS DISTINCT FROM NEW.amount) EXECUTE FUNCTION note_price_change();
+
 -- Every change of a checkout gives it the next version, and tells who listens; delivered when the change is committed.
 
 CREATE FUNCTION next_checkout_version() RETURNS trigger

@@ -1,0 +1,68 @@
+"""The migrations make what the tables say, and can be run by several at once."""
+
+import threading
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import CheckConstraint, create_engine
+
+from checkout.store.migrate import current_revision, head_revision, upgrade
+from checkout.store.tables import Table
+
+
+def test_the_migrated_schema_is_that_of_the_tables(database_url: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Table.metadata) == []
+    engine.dispose()
+
+
+def test_check_constraints_are_those_of_the_tables(database_url: str) -> None:
+    declared = {
+        (table.name, constraint.name)
+        for table in Table.metadata.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'c' "
+            "AND connamespace = 'public'::regnamespace"
+        ).fetchall()
+    assert {(str(table), name) for table, name in found} == declared
+
+
+def test_several_that_migrate_at_once_do_it_once(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    errors: list[BaseException] = []
+
+    def migrate() -> None:
+        try:
+            upgrade(database_url)
+        except BaseException as error:  # noqa: BLE001 - told to the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert current_revision(database_url) == head_revision()
+
+
+def test_a_failed_migration_leaves_nothing(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+        connection.execute("CREATE TABLE orders ()")  # in the way of the seventh script
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(database_url)
+    assert current_revision(database_url) is None
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT to_regclass('products')").fetchone() == (None,)
