@@ -15,6 +15,6 @@ _WAITING = text(
 async def until_someone_waits(sessions: Sessions, others: int = 1) -> None:
     """Return once that many connections of the test's database wait for a lock."""
     async with asyncio.timeout(60), sessions() as session:
-        while int((await session.execute(_WAITING)).scalar_one()) < others:  # noqa: ASYNC110 - the server tells no one
+        while int((await session.execute(_WAITING)).scalar_one()) < others:
             await session.rollback()
             await asyncio.sleep(0.01)
