@@ -33,9 +33,17 @@ def workflow_runner() -> WorkflowRunner:
 
 
 def create_worker(
-    client: Client, activities: Sequence[Callable[..., Any]], *, task_queue: str = TASK_QUEUE, grace: timedelta = GRACE
+    client: Client,
+    activities: Sequence[Callable[..., Any]],
+    *,
+    task_queue: str = TASK_QUEUE,
+    grace: timedelta = GRACE,
+    cached: int = 1000,
 ) -> Worker:
-    """A worker for all workflows and the given activities, on one queue: so activities can be dispatched eagerly."""
+    """A worker for all workflows and the given activities, on one queue: so activities can be dispatched eagerly.
+
+    ``cached`` workflows are kept in memory; others are rebuilt from their history when something happens to them.
+    """
     return Worker(
         client,
         task_queue=task_queue,
@@ -43,6 +51,7 @@ def create_worker(
         activities=activities,
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=grace,
+        max_cached_workflows=cached,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )

@@ -145,10 +145,14 @@ class Engine:
 
 
 @contextlib.asynccontextmanager
-async def engine_with(environment: TemporalEnvironment, fakes: Fakes) -> AsyncIterator[Engine]:
-    """An engine whose worker has the given activities."""
+async def engine_with(environment: TemporalEnvironment, fakes: Fakes, *, cached: int = 1000) -> AsyncIterator[Engine]:
+    """An engine whose worker has the given activities, and keeps so many workflows in memory."""
     worker = create_worker(
-        environment.client, fakes.activities(), task_queue=environment.task_queue, grace=timedelta(seconds=1)
+        environment.client,
+        fakes.activities(),
+        task_queue=environment.task_queue,
+        grace=timedelta(seconds=1),
+        cached=cached,
     )
     async with worker:
         yield Engine(environment)

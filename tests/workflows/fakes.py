@@ -112,14 +112,20 @@ def broken(times: int) -> Sequence[Act]:
 
 
 class Gate:
-    """An activity that has begun and waits: ``reached`` tells that it has, ``open`` lets it go on."""
+    """An activity that began and waits: ``reached`` tells that it has, ``open`` lets it go on, ``fail`` breaks it."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self._opened = asyncio.Event()
+        self._fails = False
 
     def open(self) -> None:
         """Let it go on."""
+        self._opened.set()
+
+    def fail(self) -> None:
+        """Break it off, as a connection that is lost."""
+        self._fails = True
         self._opened.set()
 
     async def __call__(self) -> None:
@@ -133,3 +139,5 @@ class Gate:
                 await asyncio.wait_for(self._opened.wait(), 0.5)
             except TimeoutError:
                 continue
+        if self._fails:
+            raise ConnectionError("lost")

@@ -25,6 +25,9 @@ from checkout.domain.words import CANCELLABLE, EXTENDABLE, FENCED, PAYABLE, Outc
 #: States in which an update has its answer: the buyer is asked for something, or nothing can happen any more.
 AT_REST = frozenset({State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS})
 
+#: States before the prices are locked.
+UNPRICED = frozenset({State.PENDING, State.VALIDATING, State.RESERVING, State.LOCKING_PRICES})
+
 CHECKOUT_IN_PROGRESS = "checkout_in_progress"
 CHECKOUT_CLOSING = "checkout_closing"
 PAYMENT_IN_PROGRESS = "payment_in_progress"
@@ -137,6 +140,14 @@ class Progress:
         """The deadline that the request leads to: now + ttl, within the longest life, never earlier than it was."""
         latest = self.locked_at + timedelta(seconds=self.checkout.limits.max_ttl)
         return max(self.deadline, min(now + timedelta(seconds=request.ttl_seconds), latest))
+
+    def expires_with(self, state: State, now: datetime) -> bool:
+        """Whether a phase that found no more time leaves an expired checkout, not a failed one.
+
+        Up to the price lock the time is the checkout's own (and trying stops where the next try would come too late);
+        an authorization has a time of its own, and the checkout's may be over with it.
+        """
+        return state in UNPRICED or (state is State.AUTHORIZING and now >= self.deadline)
 
     # -- what may be asked of it ---------------------------------------------------------------------------------
 

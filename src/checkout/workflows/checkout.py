@@ -271,10 +271,10 @@ class Checkout:
             raise Stop(Outcome.CANCELLED) from error
         except DeadlineReached as error:
             failure = self._failure(f"{phase}_timed_out", str(error))
-            if state in CANCELLABLE and workflow.now() >= self._progress.deadline:
-                self._progress.last_error = failure
-                raise Stop(Outcome.EXPIRED) from error
-            raise Stop(Outcome.FAILED, failure) from error
+            if not self._progress.expires_with(state, workflow.now()):
+                raise Stop(Outcome.FAILED, failure) from error
+            self._progress.last_error = failure
+            raise Stop(Outcome.EXPIRED) from error
 
     async def _on_database(
         self, activity: ActivityContract[In, Out], argument: In, *, until: datetime | None = None

@@ -7,7 +7,6 @@ from temporalio.exceptions import (
     ApplicationError,
     ApplicationErrorCategory,
     FailureError,
-    is_cancelled_exception,
 )
 
 from checkout.domain.errors import Failure
@@ -41,11 +40,6 @@ def definite(error: FailureError) -> ApplicationError | None:
     """The activity's own verdict that no retry helps, or None: a timeout, a crash, a database that is away."""
     cause = root(error)
     return cause if isinstance(cause, ApplicationError) and cause.non_retryable else None
-
-
-def cancelled(error: FailureError) -> bool:
-    """Whether the activity ended because it was told to."""
-    return is_cancelled_exception(error)
 
 
 def sentence(error: FailureError) -> str:

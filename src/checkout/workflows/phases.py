@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from checkout.domain.contract import ActivityContract
-from checkout.workflows.failures import DeadlineReached, Interrupted, cancelled, definite, sentence
+from checkout.workflows.failures import DeadlineReached, Interrupted, definite, sentence
 from checkout.workflows.policies import LOCAL_ATTEMPT, ONCE, Policy
 
 In = TypeVar("In")
@@ -82,7 +82,8 @@ async def run_regular(
     except FailureError as error:
         if definite(error):
             raise
-        if cancelled(error):
+        # Told to end, an attempt may as well have died or timed out: that it was told is what counts.
+        if interrupted():
             raise Interrupted from error
         # A retry that would begin after the time is over is not waited for: the server gives up with the last
         # failure, so that only the definite ones are told apart from a timeout.
