@@ -1,0 +1,180 @@
+"""What the tests of the payment phases share: a checkout that waits for its payment, and the activities over it."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+from temporalio.testing import ActivityEnvironment
+
+from checkout.activities.payment_authorization import PaymentAuthorization
+from checkout.activities.payment_capture import PaymentCapture
+from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id
+from checkout.domain.messages import (
+    Authorization,
+    AuthorizationInput,
+    Captured,
+    Compensated,
+    CompensationInput,
+    PhaseInput,
+)
+from checkout.domain.words import Outcome
+from checkout.payments.port import Payment
+from checkout.runtime.database import Sessions
+from checkout.store import payments
+from checkout.store.tables import Cart, Checkout
+from tests.support.gateway import GatewayServer, Interposed
+
+TOTAL = 5938
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass
+class Paying:
+    """A checkout of 59.38 EUR that waits for its payment; activities run as Temporal runs them, one attempt at a time.
+
+    ``gateway`` is the real one with hooks in its way: the tests delay, lose and race its calls there.
+    """
+
+    database_url: str
+    sessions: Sessions
+    server: GatewayServer
+    gateway: Interposed
+    cart_id: str = field(default_factory=new_cart_id)
+    checkout_id: str = ""
+
+    def __post_init__(self) -> None:
+        self.checkout_id = new_checkout_id(self.cart_id)
+
+    async def await_payment(self, *, attempts_left: int = 3) -> None:
+        """Make cart and checkout as they stand when prices are locked."""
+        now = datetime.now(UTC)
+        async with self.sessions.begin() as session:
+            session.add(Cart(id=self.cart_id, session_id="ses_1", currency="EUR"))
+            await session.flush()
+            session.add(
+                Checkout(
+                    id=self.checkout_id,
+                    cart_id=self.cart_id,
+                    session_id="ses_1",
+                    workflow_id=f"checkout-{self.cart_id}",
+                    run_id="run",
+                    state="awaiting_payment",
+                    phase="payment_authorization",
+                    locked_at=now,
+                    expires_at=now,
+                    currency="EUR",
+                    total=TOTAL,
+                    attempts_left=attempts_left,
+                )
+            )
+        self.execute("UPDATE carts SET locked_by = %s WHERE id = %s", self.checkout_id, self.cart_id)
+
+    async def attempt(self, token: str | None = "tok_visa") -> str:  # noqa: S107 - a test card
+        """Store a payment attempt as the API does."""
+        attempt_id = new_attempt_id()
+        async with self.sessions.begin() as session:
+            await payments.add_attempt(
+                session,
+                attempt_id=attempt_id,
+                checkout_id=self.checkout_id,
+                cart_id=self.cart_id,
+                gateway="simulated",
+                method="card",
+                token=token,
+            )
+        return attempt_id
+
+    # -- the activities ------------------------------------------------------------------------------------------
+
+    async def authorize(self, attempt_id: str) -> Authorization:
+        activities = PaymentAuthorization(self.sessions, self.gateway)
+        given = AuthorizationInput(self.checkout_id, self.cart_id, attempt_id)
+        return await self.run(activities.authorize, given)
+
+    async def capture(self) -> Captured:
+        activities = PaymentCapture(self.sessions, self.gateway)
+        return await self.run(activities.capture, PhaseInput(self.checkout_id, self.cart_id))
+
+    async def void(self) -> Compensated:
+        """The compensation of the authorization, spoken to the gateway itself: past every hook."""
+        return await self.run(PaymentAuthorization(self.sessions, self.gateway.real).void, self.compensation())
+
+    async def refund(self) -> Compensated:
+        """The compensation of the capture, through the hooks."""
+        return await self.run(PaymentCapture(self.sessions, self.gateway).refund, self.compensation())
+
+    async def run(self, activity: Callable[[In], Awaitable[Out]], given: In) -> Out:
+        return await ActivityEnvironment().run(activity, given)
+
+    def compensation(self) -> CompensationInput:
+        return CompensationInput(
+            checkout_id=self.checkout_id,
+            cart_id=self.cart_id,
+            session_id="ses_1",
+            customer_id=None,
+            workflow_id=f"checkout-{self.cart_id}",
+            run_id="run",
+            locked_at=datetime.now(UTC).isoformat(),
+            outcome=Outcome.EXPIRED,
+        )
+
+    # -- what became of it ---------------------------------------------------------------------------------------
+
+    def execute(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        with psycopg.connect(self.database_url, autocommit=True, row_factory=dict_row) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def checkout(self) -> dict[str, Any]:
+        return self.execute("SELECT * FROM checkouts WHERE id = %s", self.checkout_id)[0]
+
+    def row(self, attempt_id: str) -> dict[str, Any]:
+        return self.execute("SELECT * FROM payment_attempts WHERE id = %s", attempt_id)[0]
+
+    def state(self, state: str) -> None:
+        """Move the checkout on, as the phases of others do."""
+        self.execute("UPDATE checkouts SET state = %s WHERE id = %s", state, self.checkout_id)
+
+    async def ledger(self) -> list[dict[str, Any]]:
+        return await self.server.ledger(self.checkout_id)
+
+    async def money(self) -> list[tuple[int, int, int, int]]:
+        """(authorized, captured, refunded, voided) of each approved payment, oldest first."""
+        items = await self.ledger()
+        return [(item["authorized"], item["captured"], item["refunded"], item["voided"]) for item in items]
+
+    async def payment(self, attempt_id: str) -> Payment:
+        """The attempt's object as the gateway has it."""
+        return await self.gateway.real.fetch(self.row(attempt_id)["gateway_payment_id"])
+
+
+class Pause:
+    """A place where a call stops until it is let go: a hook of ``Interposed``, for the first call alone."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._go = asyncio.Event()
+
+    async def __call__(self, _: Payment | None) -> None:
+        if not self.reached.is_set():
+            self.reached.set()
+            await self._go.wait()
+
+    def go(self) -> None:
+        self._go.set()
+
+
+def changed(**values: Any) -> Callable[[Payment | None], Awaitable[Payment]]:
+    """A hook that answers the real payment with other values, as a gateway that errs would."""
+
+    async def change(payment: Payment | None) -> Payment:
+        assert payment is not None
+        return dataclasses.replace(payment, **values)
+
+    return change
