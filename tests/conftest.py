@@ -63,6 +63,13 @@ async def temporal_env() -> AsyncIterator[TemporalEnvironment]:
 
 
 @pytest.fixture(scope="session")
+def shared_database_url() -> Iterator[str]:
+    """A migrated database that the tests of this process share: for those that tell their rows apart by their ids."""
+    with databases.fresh_database() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
 def gateway_server() -> Iterator[GatewayServer]:
     """A simulated gateway that the tests of this process share, in a database of its own, as a third party has.
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from checkout.domain.messages import (
 )
 from checkout.domain.words import Outcome
 from checkout.payments.port import Payment
-from checkout.runtime.database import Sessions
+from checkout.runtime.database import Sessions, create_sessions, engine_for
 from checkout.store import payments
 from checkout.store.tables import Cart, Checkout
 from tests.support.gateway import GatewayServer, Interposed
@@ -152,6 +153,17 @@ class Paying:
     async def payment(self, attempt_id: str) -> Payment:
         """The attempt's object as the gateway has it."""
         return await self.gateway.real.fetch(self.row(attempt_id)["gateway_payment_id"])
+
+
+@asynccontextmanager
+async def checkout_that_waits(database_url: str, server: GatewayServer) -> AsyncIterator[Paying]:
+    """A checkout that waits for its payment, with ids that no other test has."""
+    engine = engine_for(database_url, application_name="test")
+    async with server.adapter() as adapter:
+        paying = Paying(database_url, create_sessions(engine), server, Interposed(adapter))
+        await paying.await_payment()
+        yield paying
+    await engine.dispose()
 
 
 class Pause:

@@ -11,16 +11,13 @@ from temporalio.testing import ActivityEnvironment
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.domain.messages import AuthorizationInput
 from checkout.payments.port import GatewayStatus, Payment, Refused, Unavailable
-from checkout.runtime.database import Sessions
-from tests.activities.paying import TOTAL, Pause, Paying, changed
-from tests.support.gateway import GatewayServer, Interposed, once
+from tests.activities.paying import TOTAL, Pause, Paying, changed, checkout_that_waits
+from tests.support.gateway import GatewayServer, once
 
 
 @pytest.fixture
-async def paying(database_url: str, sessions: Sessions, gateway_server: GatewayServer) -> AsyncIterator[Paying]:
-    async with gateway_server.adapter() as adapter:
-        paying = Paying(database_url, sessions, gateway_server, Interposed(adapter))
-        await paying.await_payment()
+async def paying(shared_database_url: str, gateway_server: GatewayServer) -> AsyncIterator[Paying]:
+    async with checkout_that_waits(shared_database_url, gateway_server) as paying:
         yield paying
 
 
@@ -136,7 +133,7 @@ async def test_the_last_decline_leaves_no_attempt(paying: Paying) -> None:
         await paying.authorize(await paying.attempt())
     assert refused.value.type == "no_attempts_left"
     assert await paying.money() == []
-    assert (await paying.void()).count == 3
+    assert (await paying.void()).count == 1, "the others were settled when they were replaced"
 
 
 async def test_an_unknown_token_is_declined(paying: Paying) -> None:
@@ -263,13 +260,27 @@ async def test_a_replaced_attempt_that_wakes_up_late_holds_nothing(paying: Payin
     pause.go()
     with pytest.raises(ApplicationError) as replaced:
         await late
-    assert (replaced.value.type, replaced.value.non_retryable) == ("attempt_replaced", True)
+    assert replaced.value.non_retryable
+    assert replaced.value.type in {"attempt_replaced", "out_of_order"}
     held = [item for item in await paying.ledger() if item["authorized"] > item["voided"]]
     assert [item["payment_id"] for item in held] == [paying.row(second)["gateway_payment_id"]]
     with pytest.raises(ApplicationError) as replaced:
         await paying.authorize(first)
-    assert replaced.value.type == "attempt_replaced", "it never takes its place back"
+    assert replaced.value.non_retryable
     assert paying.checkout()["attempt_id"] == second
+
+
+async def test_a_replaced_attempt_never_takes_its_place_back(paying: Paying) -> None:
+    first, second = await paying.attempt("tok_gatewayDown"), await paying.attempt("tok_chargeDeclined")
+    with pytest.raises(ApplicationError):
+        await paying.authorize(first)
+    await paying.authorize(second)
+    calls = list(paying.gateway.calls)
+    with pytest.raises(ApplicationError) as replaced:
+        await paying.authorize(first)
+    assert (replaced.value.type, replaced.value.non_retryable) == ("attempt_replaced", True)
+    assert paying.gateway.calls == calls
+    assert (paying.checkout()["attempt_id"], paying.checkout()["state"]) == (second, "awaiting_payment")
 
 
 async def test_a_settling_that_fails_keeps_the_next_attempt_waiting(paying: Paying) -> None:
@@ -285,8 +296,8 @@ async def test_a_settling_that_fails_keeps_the_next_attempt_waiting(paying: Payi
     assert (await paying.payment(declined)).status == GatewayStatus.VOIDED
 
 
-async def test_an_attempt_of_another_checkout_is_not_taken(paying: Paying, sessions: Sessions) -> None:
-    other = Paying(paying.database_url, sessions, paying.server, paying.gateway)
+async def test_an_attempt_of_another_checkout_is_not_taken(paying: Paying) -> None:
+    other = Paying(paying.database_url, paying.sessions, paying.server, paying.gateway)
     await other.await_payment()
     for attempt in (await other.attempt(), "pay_unknown"):
         with pytest.raises(ApplicationError) as unknown:
@@ -329,11 +340,9 @@ async def test_an_attempt_that_wakes_up_after_the_compensation_leaves_nothing(pa
     assert paying.row(attempt)["token"] is None
 
 
-async def test_a_compensation_that_comes_before_the_checkout_was_written_keeps_its_payment_out(
-    paying: Paying, sessions: Sessions
-) -> None:
+async def test_a_compensation_that_comes_before_the_checkout_was_written_keeps_its_payment_out(paying: Paying) -> None:
     """The tombstone: an express attempt is stored before the row exists; nothing may authorize it any more."""
-    unwritten = Paying(paying.database_url, sessions, paying.server, paying.gateway, cart_id=paying.cart_id)
+    unwritten = Paying(paying.database_url, paying.sessions, paying.server, paying.gateway, cart_id=paying.cart_id)
     attempt = await unwritten.attempt()
     assert (await unwritten.void()).count == 0
     assert unwritten.checkout()["state"] == "compensating"

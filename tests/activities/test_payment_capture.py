@@ -7,16 +7,13 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from checkout.payments.port import Payment, Refused, Unavailable
-from checkout.runtime.database import Sessions
-from tests.activities.paying import TOTAL, Pause, Paying, changed
-from tests.support.gateway import GatewayServer, Interposed, once
+from tests.activities.paying import TOTAL, Pause, Paying, changed, checkout_that_waits
+from tests.support.gateway import GatewayServer, once
 
 
 @pytest.fixture
-async def paying(database_url: str, sessions: Sessions, gateway_server: GatewayServer) -> AsyncIterator[Paying]:
-    async with gateway_server.adapter() as adapter:
-        paying = Paying(database_url, sessions, gateway_server, Interposed(adapter))
-        await paying.await_payment()
+async def paying(shared_database_url: str, gateway_server: GatewayServer) -> AsyncIterator[Paying]:
+    async with checkout_that_waits(shared_database_url, gateway_server) as paying:
         yield paying
 
 
@@ -167,31 +164,30 @@ async def test_compensations_at_once_give_back_once(paying: Paying) -> None:
 
 async def test_a_forgotten_object_is_settled_before_the_capture(paying: Paying) -> None:
     """Completion looks at all attempts: one that still holds money is given back before the order's is taken."""
-    declined = await paying.attempt("tok_chargeDeclined")
-    await paying.authorize(declined)
     kept = await authorized(paying)
+    other = await paying.attempt()
     second = await paying.gateway.real.create(
         checkout_id=paying.checkout_id,
-        attempt_id=declined,
+        attempt_id=other,
         currency="EUR",
         amount=TOTAL,
         method="card",
         token="tok_visa",
-        key="by hand",
+        key=f"{other} by hand",
     )
-    await paying.gateway.real.confirm(second.payment_id, key="confirmed by hand")
+    await paying.gateway.real.confirm(second.payment_id, key=f"{other} confirmed by hand")
     paying.execute(
         "UPDATE payment_attempts SET status = 'declined', gateway_payment_id = %s WHERE id = %s",
         second.payment_id,
-        declined,
+        other,
     )
     seen: list[Payment] = []
 
     async def look(_: Payment | None) -> None:
-        seen.append(await paying.payment(declined))
+        seen.append(await paying.payment(other))
 
     paying.gateway.before["capture"] = look
     await paying.capture()
     assert seen[0].settled
     assert sorted(await paying.money()) == [(TOTAL, 0, 0, TOTAL), (TOTAL, TOTAL, 0, 0)]
-    assert (paying.row(declined)["status"], paying.row(kept)["status"]) == ("voided", "captured")
+    assert (paying.row(other)["status"], paying.row(kept)["status"]) == ("voided", "captured")
