@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
+from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from checkout.activities.payment_authorization import PaymentAuthorization
+from checkout.activities.payment_capture import PaymentCapture
 from checkout.domain.contract import TASK_QUEUE
 from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
@@ -19,9 +21,16 @@ WORKFLOWS: list[type[Any]] = [Checkout]
 GRACE = timedelta(seconds=10)
 
 
-def create_activities(sessions: Sessions, gateway: Gateway) -> list[Callable[..., Any]]:  # noqa: ARG001 - soon
+def create_activities(sessions: Sessions, gateway: Gateway) -> list[Callable[..., Any]]:
     """Every activity, on the database and the payment gateway that it uses."""
-    return []
+    authorization = PaymentAuthorization(sessions, gateway)
+    capture = PaymentCapture(sessions, gateway)
+    return [
+        authorization.authorize,
+        authorization.void,
+        capture.capture,
+        capture.refund,
+    ]
 
 
 def workflow_runner() -> WorkflowRunner:
@@ -39,6 +48,7 @@ def create_worker(
     task_queue: str = TASK_QUEUE,
     grace: timedelta = GRACE,
     cached: int = 1000,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Worker:
     """A worker for all workflows and the given activities, on one queue: so activities can be dispatched eagerly.
 
@@ -52,6 +62,7 @@ def create_worker(
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=grace,
         max_cached_workflows=cached,
+        interceptors=interceptors,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )

@@ -1,12 +1,10 @@
 """Starts and asks checkouts on the time-skipping server with fake activities: the workflow alone."""
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from temporalio.client import (
     Client,
@@ -24,6 +22,7 @@ from checkout.domain.words import State
 from checkout.worker import create_worker
 from checkout.workflows.start import start_options
 from tests.support.temporal import TemporalEnvironment
+from tests.support.waiting import eventually
 from tests.workflows.fakes import Fakes
 
 
@@ -34,14 +33,14 @@ def checkout_input(**changes: Any) -> m.CheckoutInput:
     return m.CheckoutInput(**{**values, **changes})
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Waits until the condition holds. Raises AssertionError after a minute."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if await condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"not within a minute: {what}")
+class Clock(Protocol):
+    """Time as workflows have it: moved on by tests, waited for by what records real histories."""
+
+    async def fast_forward(self, handle: WorkflowHandle[Any, Any], duration: timedelta) -> bool:
+        """Let the workflow's time pass."""
+
+    async def now(self, handle: WorkflowHandle[Any, Any]) -> datetime:
+        """The workflow's own time."""
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Run:
 
     checkout: m.CheckoutInput
     handle: WorkflowHandle[Any, Any]
-    environment: TemporalEnvironment
+    clock: Clock
 
     async def ask(self, update: str, request: Any = None) -> m.CheckoutView:
         """An update's answer. Raises WorkflowUpdateFailedError."""
@@ -90,7 +89,7 @@ class Run:
 
     async def pass_time(self, seconds: float) -> None:
         """Moves the workflow's clock on."""
-        await self.environment.fast_forward(self.handle, timedelta(seconds=seconds))
+        await self.clock.fast_forward(self.handle, timedelta(seconds=seconds))
 
     async def result(self) -> m.CheckoutResult:
         """What the workflow returns. Raises WorkflowFailureError."""
@@ -100,14 +99,11 @@ class Run:
 
 @dataclass
 class Engine:
-    """A client, a queue with a worker on it, and the clocks."""
+    """A client, the clock of its workflows, and a queue with a worker on it."""
 
-    environment: TemporalEnvironment
-
-    @property
-    def client(self) -> Client:
-        """The client whose workflows run in real time until a clock is moved."""
-        return self.environment.client
+    client: Client
+    clock: Clock
+    task_queue: str
 
     async def start(self, checkout: m.CheckoutInput | None = None) -> tuple[Run, m.CheckoutView]:
         """Starts a checkout by update-with-start, as the API does, and waits for the answer."""
@@ -119,7 +115,7 @@ class Engine:
             start_workflow_operation=operation,
             result_type=m.CheckoutView,
         )
-        return Run(checkout, await operation.workflow_handle(), self.environment), view
+        return Run(checkout, await operation.workflow_handle(), self.clock), view
 
     async def launch(self, checkout: m.CheckoutInput | None = None) -> Run:
         """Starts a checkout without asking for an answer."""
@@ -127,18 +123,18 @@ class Engine:
         handle = await self.client.start_workflow(
             contract.CHECKOUT_WORKFLOW,
             checkout,
-            task_queue=self.environment.task_queue,
+            task_queue=self.task_queue,
             result_type=m.CheckoutResult,
             **start_options(checkout),
         )
-        return Run(checkout, handle, self.environment)
+        return Run(checkout, handle, self.clock)
 
     def operation(self, checkout: m.CheckoutInput) -> WithStartWorkflowOperation[Any, Any]:
         """The start half of an update-with-start; for one use."""
         return WithStartWorkflowOperation(
             contract.CHECKOUT_WORKFLOW,
             checkout,
-            task_queue=self.environment.task_queue,
+            task_queue=self.task_queue,
             result_type=m.CheckoutResult,
             **start_options(checkout),
         )
@@ -155,7 +151,7 @@ async def engine_with(environment: TemporalEnvironment, fakes: Fakes, *, cached:
         cached=cached,
     )
     async with worker:
-        yield Engine(environment)
+        yield Engine(environment.client, environment, environment.task_queue)
 
 
 def refusal(error: WorkflowUpdateFailedError) -> str:

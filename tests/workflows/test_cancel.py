@@ -13,7 +13,8 @@ from checkout.domain import contract
 from checkout.domain.messages import CancelRequest, PayRequest
 from checkout.domain.words import Outcome, State
 from tests.support.temporal import TemporalEnvironment
-from tests.workflows.engine import Run, checkout_input, engine_with, eventually, refusal
+from tests.support.waiting import eventually
+from tests.workflows.engine import Run, checkout_input, engine_with, refusal
 from tests.workflows.fakes import Act, Fakes, Gate, breaks, broken, refuses
 from tests.workflows.test_checkout_fails import compensations, ends_failed
 

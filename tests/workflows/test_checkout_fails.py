@@ -10,7 +10,8 @@ from checkout.domain.messages import Limits
 from checkout.domain.words import Outcome, Phase, State
 from checkout.workflows import search
 from tests.support.temporal import TemporalEnvironment
-from tests.workflows.engine import Run, checkout_input, engine_with, eventually
+from tests.support.waiting import eventually
+from tests.workflows.engine import Run, checkout_input, engine_with
 from tests.workflows.fakes import Fakes, Gate, breaks, broken, refuses
 
 CONTRACT_OF = {one.name: one for one in contract.EVERY_ACTIVITY}

@@ -10,7 +10,8 @@ from checkout.domain.messages import ExtendRequest, Limits, PayRequest
 from checkout.domain.words import Outcome, State
 from checkout.workflows import search
 from tests.support.temporal import TemporalEnvironment
-from tests.workflows.engine import Run, checkout_input, engine_with, eventually, refusal
+from tests.support.waiting import eventually
+from tests.workflows.engine import Run, checkout_input, engine_with, refusal
 from tests.workflows.fakes import Act, Fakes, Gate, breaks, broken
 from tests.workflows.test_checkout_fails import compensations
 
@@ -26,7 +27,7 @@ async def _passes_its_deadline(run: Run, deadline: str | None) -> None:
     assert deadline is not None
 
     async def passed() -> bool:
-        return await run.environment.now(run.handle) > datetime.fromisoformat(deadline)
+        return await run.clock.now(run.handle) > datetime.fromisoformat(deadline)
 
     await eventually(passed, "the deadline passes")
 
