@@ -9,8 +9,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from checkout.api import problems
 from checkout.api.bodies import BodyLimits
+from checkout.api.documentation import describe
 from checkout.api.resources import Resources
-from checkout.api.routes import health
+from checkout.api.routes import carts, checkouts, health, orders, products
 from checkout.api.security import Tokens
 from checkout.runtime.settings import Settings
 
@@ -42,7 +43,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
-    app.include_router(health.router)
+    for resource in (products, carts, checkouts, orders, health):
+        app.include_router(resource.router)
+    describe(app)
     app.add_middleware(BodyLimits)
     if settings.cors_origins:
         # The outermost, so that a page can read the problem of a refused body too.

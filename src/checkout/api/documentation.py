@@ -1,36 +1,27 @@
-"""What ``/docs`` says of the answers of a route: every problem with an example."""
+"""What ``/docs`` says of every call: an example of what is sent, of what is answered, and of each problem."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from fastapi import FastAPI
+
 from checkout.api.codes import kind_of
+from checkout.api.models.problems import EXAMPLES, ProblemDetails
 from checkout.api.problems import MEDIA_TYPE
 
-_EXAMPLES: dict[str, dict[str, Any]] = {
-    "validation_failed": {
-        "detail": "Not valid: quantity.",
-        "errors": [{"field": "quantity", "message": "must be 1 or more"}],
-    },
-    "not_ready": {
-        "detail": "Away: worker.",
-        "checks": {"database": "ok", "temporal": "ok", "worker": "away"},
-    },
-    "insufficient_stock": {
-        "detail": "There is not enough of MUG-BLUE.",
-        "phase": "inventory_reservation",
-        "context": {"lines": [{"sku": "MUG-BLUE", "requested": 5, "available": 2}]},
-        "checkout_id": "chk_4x8pk2mvq0tz9d3h7wca_8n2c5rk1fy",
-    },
-    "payment_declined": {
-        "detail": "The card was declined.",
-        "phase": "payment_authorization",
-        "context": {"reason": "card_declined"},
-        "checkout_id": "chk_4x8pk2mvq0tz9d3h7wca_8n2c5rk1fy",
-        "attempts_left": 2,
-    },
-}
+Responses = dict[int | str, dict[str, Any]]
+
+#: What every call that takes a body may answer.
+BODY = ("malformed_json", "body_too_large", "validation_failed")
+#: What every call that needs a session token may answer.
+SESSION = ("token_missing", "token_invalid", "token_expired", "session_required")
+#: What every call that reads or writes may answer.
+STORED = ("database_unavailable",)
+#: What every call that asks a workflow may answer.
+ENGINE = ("database_unavailable", "temporal_unavailable")
 
 
-def example(code: str) -> dict[str, Any]:
+def problem_example(code: str) -> dict[str, Any]:
     """A problem with this code."""
     kind = kind_of(code)
     return {
@@ -39,24 +30,63 @@ def example(code: str) -> dict[str, Any]:
         "status": kind.status,
         "detail": f"{kind.title}.",
         "code": code,
-        **_EXAMPLES.get(code, {}),
+        **EXAMPLES.get(code, {}),
     }
 
 
-def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+def answer(description: str, example: dict[str, Any]) -> dict[str, Any]:
+    """A ``responses`` entry for an answer of the route's own model, with an example of its own."""
+    schema = {"$ref": "#/components/schemas/Checkout"}
+    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def problems(*codes: str) -> Responses:
     """The ``responses`` of a route that may answer these problems."""
-    answers: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        kind = kind_of(code)
+    answers: Responses = {}
+    for code in dict.fromkeys(codes):
+        example = problem_example(code)
         answer = answers.setdefault(
-            kind.status,
-            {
-                "description": kind.title,
-                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-            },
+            example["status"],
+            {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}, "examples": {}}}},
         )
         examples = answer["content"][MEDIA_TYPE]["examples"]
-        examples[code] = {"value": example(code)}
-        if len(examples) > 1:
-            answer["description"] = "One of: " + ", ".join(f"`{each}`" for each in examples)
+        examples[code] = {"summary": example["title"], "value": example}
+        answer["description"] = ", ".join(f"`{each}`" for each in examples)
     return answers
+
+
+def describe(app: FastAPI) -> None:
+    """Make the application's OpenAPI carry the problems' schema, and each model's example beside each use of it."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document["components"]["schemas"]
+            schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+            for media in _media(document):
+                _add_examples(media, schemas)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _media(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        for operation in path.values():
+            yield from operation.get("requestBody", {}).get("content", {}).values()
+            for answer in operation["responses"].values():
+                yield from answer.get("content", {}).values()
+
+
+def _add_examples(media: dict[str, Any], schemas: dict[str, Any]) -> None:
+    if "examples" in media or "example" in media:
+        return
+    options = media.get("schema", {}).get("anyOf", [media.get("schema", {})])
+    for option in options:
+        name = option.get("$ref", "").rpartition("/")[2]
+        examples = schemas.get(name, {}).get("examples", [])
+        if examples:
+            media["examples"] = {f"example {n}": {"value": value} for n, value in enumerate(examples, 1)}
+            return

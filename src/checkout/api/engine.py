@@ -66,6 +66,7 @@ class Run:
     checkout_id: str
     running: bool
     started_at: datetime
+    ended_at: datetime | None = None
 
 
 class Engine:
@@ -140,6 +141,7 @@ class Engine:
                         checkout_id,
                         run.status is WorkflowExecutionStatus.RUNNING,
                         run.start_time,
+                        run.close_time,
                     )
             return None
 
@@ -155,9 +157,8 @@ class Engine:
         except _NotFound:
             return None
         checkout_id = await found.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str)
-        return Run(
-            cart_id, found.run_id, checkout_id, found.status is WorkflowExecutionStatus.RUNNING, found.start_time
-        )
+        running = found.status is WorkflowExecutionStatus.RUNNING
+        return Run(cart_id, found.run_id, checkout_id, running, found.start_time, found.close_time)
 
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""

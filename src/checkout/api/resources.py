@@ -14,6 +14,7 @@ from checkout.api.engine import Engine
 from checkout.runtime.database import create_engine
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
+from checkout.store.pricing import PriceRules
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Resources:
     database: Database
     engine: Engine
     changes: Changes
+    rules: PriceRules
 
     @classmethod
     @asynccontextmanager
@@ -34,7 +36,13 @@ class Resources:
         changes = Changes(settings.require_database_url())
         listening = asyncio.create_task(changes.run())
         try:
-            yield cls(settings, Database(pool), Engine(client, settings.temporal_task_queue), changes)
+            yield cls(
+                settings,
+                Database(pool),
+                Engine(client, settings.temporal_task_queue),
+                changes,
+                PriceRules.of(settings),
+            )
         finally:
             listening.cancel()
             with suppress(asyncio.CancelledError):
@@ -58,6 +66,18 @@ def engine(request: Request) -> Engine:
     return resources(request).engine
 
 
+def settings(request: Request) -> Settings:
+    """The application's settings."""
+    return resources(request).settings
+
+
+def rules(request: Request) -> PriceRules:
+    """How the shop enters prices."""
+    return resources(request).rules
+
+
 ResourcesDep = Annotated[Resources, Depends(resources)]
 DatabaseDep = Annotated[Database, Depends(database)]
 EngineDep = Annotated[Engine, Depends(engine)]
+SettingsDep = Annotated[Settings, Depends(settings)]
+RulesDep = Annotated[PriceRules, Depends(rules)]

@@ -97,6 +97,16 @@ async def discard_unused(session: AsyncSession, checkout_id: str) -> None:
     )
 
 
+async def discard_attempt(session: AsyncSession, attempt_id: str) -> None:
+    """Erase the token of one attempt that was never taken up, and close it; one that was is left alone."""
+    await session.execute(
+        update(PaymentAttempt)
+        .where(col(PaymentAttempt.id) == attempt_id, col(PaymentAttempt.status) == "new")
+        .values(token=null(), status="discarded", updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def set_payment_status(session: AsyncSession, checkout_id: str, status: PaymentStatus) -> int:
     """Write what the payment of a checkout stands at; gives the row's new version."""
     statement = (

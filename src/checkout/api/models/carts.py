@@ -22,6 +22,20 @@ _ADDRESS = {
 }
 
 
+#: What a coupon may be refused with: each has a sentence of its own.
+COUPON_PROBLEMS = (
+    "coupon_unknown",
+    "coupon_not_yet_valid",
+    "coupon_expired",
+    "coupon_used_up",
+    "coupon_used_up_by_customer",
+    "coupon_below_minimum",
+    "coupon_wrong_currency",
+    "coupon_not_combinable",
+    "coupon_not_applicable",
+)
+
+
 class NewCart(Request):
     """A cart to be made."""
 

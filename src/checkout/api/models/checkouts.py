@@ -1,8 +1,9 @@
 """Checkouts: what a storefront sends to start, pay and extend one, and what it sees of it."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from checkout.api.bodies import looks_like_card_number
 from checkout.api.models.base import Amount, Answer, Code, Failure, Money, Request, Time, refused
@@ -82,6 +83,14 @@ class Nothing(Request):
     """An empty object; the body may as well be left out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+
+class CheckoutQuery(BaseModel):
+    """The query of one checkout."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    live: Annotated[bool, Field(description="Ask the workflow as well")] = False
 
 
 class Totals(Answer):
@@ -164,6 +173,17 @@ def _checkout(**changes: Any) -> dict[str, Any]:
 
 
 AWAITING_PAYMENT = _checkout()
+#: What a checkout shows before its prices are locked.
+_UNPRICED: dict[str, Any] = {
+    "can_extend": False,
+    "totals": None,
+    "lines": [],
+    "payment": {"method": None, "status": "none", "amount": None, "attempts_left": 3},
+}
+VALIDATING = _checkout(
+    version=0, state="validating", state_name="Validating", phase="cart_validation", currency=None, **_UNPRICED
+)
+AUTHORIZING = _checkout(version=4, state="authorizing", state_name="Authorizing", can_extend=False)
 COMPLETED = _checkout(
     version=8,
     state="completed",
@@ -177,16 +197,19 @@ COMPLETED = _checkout(
     payment={"method": "card", "status": "captured", "amount": 5938, "attempts_left": 2},
     order={"reference": "ORD-7K2M9QXW4T1B", "status": "paid"},
 )
+_GIVING_BACK: dict[str, Any] = {"phase": None, "can_resume": False, "can_cancel": False, "can_extend": False}
+COMPENSATING = _checkout(version=4, state="compensating", state_name="Compensating", **_GIVING_BACK)
 CANCELLED = _checkout(
-    version=5,
+    version=6,
     state="cancelled",
     state_name="Cancelled",
-    phase=None,
     locked=False,
-    can_resume=False,
-    can_cancel=False,
-    can_extend=False,
     failed_at="2026-01-31T12:00:02Z",
+    **_GIVING_BACK,
+)
+EVENT = (
+    "event: checkout\nid: 4\ndata: " + json.dumps(AUTHORIZING) + "\n\n"
+    "event: checkout\nid: 8\ndata: " + json.dumps(COMPLETED) + "\n\n"
 )
 
 

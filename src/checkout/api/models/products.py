@@ -1,6 +1,6 @@
 """Products as a storefront lists them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,7 @@ class ProductQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    currency: Currency
+    currency: Annotated[Currency | None, Field(description="The shop's own unless given")] = None
 
 
 class ProductsQuery(ProductQuery):
@@ -21,24 +21,21 @@ class ProductsQuery(ProductQuery):
     limit: Annotated[int | None, Field(ge=1, le=1000, description="All products unless given")] = None
 
 
+_PRODUCT: dict[str, Any] = {
+    "sku": "MUG-BLUE",
+    "name": "Stoneware mug – Blue",
+    "description": "A mug of 300 ml.",
+    "image_url": None,
+    "unit_price": 2500,
+    "currency": "EUR",
+    "available": 120,
+}
+
+
 class Product(Answer):
     """A variant that can be put into a cart."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "sku": "MUG-BLUE",
-                    "name": "Stoneware mug – Blue",
-                    "description": "A mug of 300 ml.",
-                    "image_url": None,
-                    "unit_price": 1490,
-                    "currency": "EUR",
-                    "available": 120,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_PRODUCT]})
 
     sku: str
     name: str
@@ -51,5 +48,7 @@ class Product(Answer):
 
 class Products(Answer):
     """A list of products."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_PRODUCT]}]})
 
     items: list[Product]

@@ -1,0 +1,125 @@
+"""Pays, extends and cancels a running checkout, and waits a while for what comes of it."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+
+from checkout.api.engine import Ended, Run, StillRunning
+from checkout.api.models.checkouts import Checkout, Pay
+from checkout.api.outcomes import RUNNING, ended_badly, expired
+from checkout.api.problems import Problem
+from checkout.api.reading import Reading
+from checkout.api.resources import Resources, ResourcesDep
+from checkout.api.starting import Answered, checked_ttl
+from checkout.domain import contract
+from checkout.domain.ids import new_attempt_id
+from checkout.domain.messages import CancelRequest, ExtendRequest, PayRequest
+from checkout.domain.words import State
+from checkout.store import payments
+from checkout.store.carts import Owner
+
+
+class Asking:
+    """Asks the workflow of a checkout; what the workflow refuses, and a checkout that runs no more, are problems."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._database, self._engine = resources.database, resources.engine
+        self._settings = resources.settings
+        self._reading = Reading(resources)
+
+    async def pay(self, owner: Owner, checkout_id: str, payment: Pay) -> Answered:
+        """200 with the checkout, 202 where it still runs. Raises Problem for a decline and all else."""
+        run = await self._reading.run(owner, checkout_id)
+        attempt_id = await self._store_attempt(run, payment)
+        try:
+            await self._ask(run, contract.PAY, PayRequest(attempt_id, payment.expected_total))
+        except StillRunning:
+            return await self._still_running(owner, run)
+        except Ended:
+            await self._discard_attempt(attempt_id)
+            raise await self._closed(owner, run, "not_payable", "takes no payment any more") from None
+        except Problem as problem:
+            if problem.code != "temporal_unavailable":  # then the workflow may have taken it
+                await self._discard_attempt(attempt_id)
+            raise
+        shown = await self._reading.get(owner, checkout_id)
+        if bad := ended_badly(shown):
+            raise bad
+        return (202 if shown.state in RUNNING else 200), shown
+
+    async def extend(self, owner: Owner, checkout_id: str, ttl_seconds: int) -> Checkout:
+        """The checkout with its new deadline. Raises Problem."""
+        request = ExtendRequest(checked_ttl(ttl_seconds, self._settings.ttl, self._settings.max_ttl))
+        run = await self._reading.run(owner, checkout_id)
+        try:
+            await self._ask(run, contract.EXTEND, request)
+        except StillRunning:
+            await self._engine.latest_run(run.cart_id)
+            raise Problem(
+                "checkout_busy", "The checkout did not answer in time. Send the same request again.", retry_after=2
+            ) from None
+        except Ended:
+            raise await self._closed(owner, run, "not_extendable", "cannot be extended any more") from None
+        return await self._reading.get(owner, checkout_id)
+
+    async def cancel(self, owner: Owner, checkout_id: str) -> Answered:
+        """200 once all is given back, 202 while that takes longer. Raises Problem once the order is being made."""
+        run = await self._reading.run(owner, checkout_id)
+        try:
+            await self._ask(run, contract.CANCEL, CancelRequest())
+        except StillRunning:
+            return await self._still_running(owner, run)
+        except Ended:
+            shown = await self._reading.get(owner, checkout_id)
+            if shown.state.closed and shown.state is not State.COMPLETED:
+                return 200, shown  # given back already, by this or another end
+            raise await self._closed(owner, run, "too_late", "can no longer be cancelled") from None
+        return 200, await self._reading.get(owner, checkout_id)
+
+    async def _ask(self, run: Run, name: str, request: Any) -> None:
+        try:
+            await self._engine.update(run, name, request)
+        except Ended:
+            # A run that was reset goes on under another run id than the row's.
+            latest = await self._engine.latest_run(run.cart_id)
+            if latest is None or not latest.running or latest.checkout_id != run.checkout_id:
+                raise
+            await self._engine.update(latest, name, request)
+
+    async def _still_running(self, owner: Owner, run: Run) -> Answered:
+        await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+        return 202, await self._reading.get(owner, run.checkout_id)
+
+    async def _closed(self, owner: Owner, run: Run, code: str, what: str) -> Problem:
+        """Why a checkout that runs no more does not do what was asked."""
+        shown = await self._reading.get(owner, run.checkout_id)
+        if shown.state is State.EXPIRED:
+            return expired(shown.id)
+        return Problem(code, f"The checkout is {shown.state_name.lower()} and {what}.", checkout_id=shown.id)
+
+    async def _store_attempt(self, run: Run, payment: Pay) -> str:
+        attempt_id = new_attempt_id()
+        await self._database.write(
+            lambda session: payments.add_attempt(
+                session,
+                attempt_id=attempt_id,
+                checkout_id=run.checkout_id,
+                cart_id=run.cart_id,
+                gateway=self._settings.payment_gateway,
+                method=payment.method,
+                token=payment.token,
+            )
+        )
+        return attempt_id
+
+    async def _discard_attempt(self, attempt_id: str) -> None:
+        """Erase the token of an attempt that no workflow will ever take up."""
+        await self._database.write(lambda session: payments.discard_attempt(session, attempt_id))
+
+
+def asking(resources: ResourcesDep) -> Asking:
+    """The application's questions to running checkouts."""
+    return Asking(resources)
+
+
+AskingDep = Annotated[Asking, Depends(asking)]

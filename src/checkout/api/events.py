@@ -1,0 +1,35 @@
+"""The stream of a checkout's changes."""
+
+from collections.abc import AsyncIterator
+
+from checkout.api.changes import Changes
+from checkout.api.models.checkouts import Checkout, LiveCheckout
+from checkout.api.problems import Problem
+from checkout.api.reading import Reading
+from checkout.store.carts import Owner
+
+
+async def events(
+    reading: Reading, changes: Changes, owner: Owner, first: LiveCheckout, last_event_id: str | None
+) -> AsyncIterator[dict[str, str]]:
+    """The checkout now, unless ``last_event_id`` says that its version was seen, then again at every change.
+
+    Ends after a closed state. A database that is away is waited for: the stream goes on when it answers again.
+    """
+    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else -1
+    with changes.watch(first.id) as watch:
+        shown: LiveCheckout | None = first
+        while True:
+            if shown is not None and shown.version > seen:
+                seen = shown.version
+                yield {"event": "checkout", "id": str(seen), "data": shown.model_dump_json(exclude=_LIVE)}
+            if shown is not None and shown.state.closed:
+                return
+            await watch.changed()
+            try:
+                shown = await reading.get(owner, first.id)
+            except Problem:
+                shown = None
+
+
+_LIVE = set(LiveCheckout.model_fields) - set(Checkout.model_fields)

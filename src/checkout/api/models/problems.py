@@ -1,0 +1,64 @@
+"""The body of every error: RFC 9457 problem details."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class InvalidField(BaseModel):
+    """A field that is not valid, and what would be right."""
+
+    field: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """An error. ``code`` is for programs, ``detail`` for people; the rest is there where it applies."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[InvalidField] | None = None
+    phase: str | None = None
+    context: dict[str, Any] | None = None
+    checkout_id: str | None = None
+    attempts_left: int | None = None
+
+
+_CHECKOUT = {"checkout_id": "chk_4x8pk2mvq0tz9d3h7wca_8n2c5rk1fy"}
+
+#: What examples have beyond type, title, status and code.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "validation_failed": {
+        "detail": "Not valid: quantity.",
+        "errors": [{"field": "quantity", "message": "must be 1 or more"}],
+    },
+    "malformed_json": {"detail": "The body is not JSON: Expecting value at character 12."},
+    "card_number_refused": {
+        "errors": [{"field": "payment.token", "message": "looks like a card number; send a token"}]
+    },
+    "not_ready": {"detail": "Away: worker.", "checks": {"database": "ok", "temporal": "ok", "worker": "away"}},
+    "cart_locked": {"detail": "A checkout holds the cart: cancel it to change the cart.", "context": _CHECKOUT},
+    "cart_ordered": {
+        "detail": "The cart is order ORD-7K2M9QXW4T1B.",
+        "context": {"order_reference": "ORD-7K2M9QXW4T1B"},
+    },
+    "insufficient_stock": {
+        "detail": "Not enough in stock of MUG-BLUE.",
+        "phase": "inventory_reservation",
+        "context": {"lines": [{"sku": "MUG-BLUE", "requested": 5, "available": 2}]},
+        **_CHECKOUT,
+    },
+    "payment_declined": {
+        "detail": "The card was declined.",
+        "phase": "payment_authorization",
+        "context": {"reason": "card_declined"},
+        "attempts_left": 2,
+        **_CHECKOUT,
+    },
+    "total_mismatch": {"detail": "The total is 5938, not 5000.", "context": {"total": 5938, "expected_total": 5000}},
+}

@@ -1,0 +1,81 @@
+"""What came of a start or a payment, as the contract answers it: a status for the checkout, or a problem."""
+
+from checkout.api.models.base import Failure
+from checkout.api.models.checkouts import LiveCheckout
+from checkout.api.problems import Problem
+from checkout.domain import errors
+from checkout.domain.words import Phase, State
+from checkout.payments.port import DeclineCode
+
+#: States in which the phases before the payment are still running.
+OPENING = frozenset({State.PENDING, State.VALIDATING, State.RESERVING, State.LOCKING_PRICES})
+#: States in which the phases run on, and the answer is yet to come.
+RUNNING = OPENING | {State.AUTHORIZING, State.CREATING_ORDER, State.CAPTURING, State.COMMITTING, State.COMPENSATING}
+
+_DECLINES = frozenset(DeclineCode) | {"payment_declined"}
+
+
+def ended_badly(checkout: LiveCheckout) -> Problem | None:
+    """The problem of a checkout that was declined, failed, expired or cancelled, else None."""
+    match checkout.state:
+        case State.AWAITING_PAYMENT if checkout.last_error is not None:
+            return _declined(checkout, checkout.last_error)
+        case State.FAILED:
+            return _failed(checkout)
+        case State.EXPIRED:
+            return expired(checkout.id)
+        case State.CANCELLED:
+            return Problem(
+                "checkout_cancelled", "The checkout was cancelled; the cart is open again.", checkout_id=checkout.id
+            )
+        case _:
+            return None
+
+
+def _failed(checkout: LiveCheckout) -> Problem:
+    failure = checkout.failure
+    if failure is None:
+        return Problem("checkout_failed", "The checkout has failed; all is given back.", checkout_id=checkout.id)
+    if _is_decline(failure):
+        return _declined(checkout, failure)
+    return Problem.of_failure(_domain(failure), checkout.id)
+
+
+def expired(checkout_id: str) -> Problem:
+    """410: the deadline has passed, all is given back."""
+    return Problem(
+        "checkout_expired",
+        "The checkout has expired and gave back what it held. Start another one.",
+        checkout_id=checkout_id,
+    )
+
+
+def total_mismatch(checkout: LiveCheckout, expected_total: int | None) -> Problem | None:
+    """409 where the buyer was shown another total (minor units) than the running checkout's."""
+    if expected_total is None or checkout.totals is None or checkout.totals.total == expected_total:
+        return None
+    return Problem(
+        "total_mismatch",
+        f"The running checkout's total is {checkout.totals.total}, not {expected_total}.",
+        context={"total": checkout.totals.total, "expected_total": expected_total, "currency": checkout.currency},
+        checkout_id=checkout.id,
+    )
+
+
+def _declined(checkout: LiveCheckout, failure: Failure) -> Problem:
+    return Problem(
+        "payment_declined",
+        failure.detail,
+        phase=failure.phase,
+        context={**failure.context, "reason": failure.code},
+        checkout_id=checkout.id,
+        attempts_left=checkout.payment.attempts_left,
+    )
+
+
+def _is_decline(failure: Failure) -> bool:
+    return failure.phase == Phase.PAYMENT_AUTHORIZATION and failure.code in _DECLINES
+
+
+def _domain(failure: Failure) -> errors.Failure:
+    return errors.Failure(failure.code, failure.phase, failure.detail, failure.context, failure.at)

@@ -1,0 +1,116 @@
+"""Reads checkouts: by their row; by their workflow where there is no row yet, or the database is away."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from checkout.api.engine import Run
+from checkout.api.models.base import Failure
+from checkout.api.models.checkouts import LiveCheckout
+from checkout.api.problems import Problem
+from checkout.api.resources import Resources, ResourcesDep
+from checkout.api.shown_checkout import live_answer, record_answer, unknown_answer, view_answer
+from checkout.domain.ids import cart_of
+from checkout.domain.progress import rfc3339
+from checkout.domain.words import State
+from checkout.store.carts import Owner
+from checkout.store.checkouts import CheckoutRecord, read_checkout
+from checkout.store.errors import CartNotFound
+from checkout.store.holds import read_hold
+
+
+class Reading:
+    """The checkouts that a caller may see. What is another's is not there."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._database, self._engine = resources.database, resources.engine
+        self._max_ttl = resources.settings.max_ttl
+
+    async def get(self, owner: Owner, checkout_id: str, *, live: bool = False) -> LiveCheckout:
+        """The checkout of this id; ``live``: as its workflow has it too, the higher version answering.
+
+        Raises Problem ``checkout_not_found``, never for an id that was once answered to its session; 503 where neither
+        database nor workflow answers.
+        """
+        cart_id = cart_of(checkout_id)
+        if cart_id is None:
+            raise not_found()
+        try:
+            record = await self._database.read(lambda session: read_checkout(session, checkout_id))
+        except Problem as away:
+            return await self._without_database(owner, cart_id, checkout_id, away)
+        if record is None:
+            return await self._without_row(owner, cart_id, checkout_id)
+        if not record.owned_by(owner):
+            raise not_found()
+        answer = record_answer(record, self._max_ttl)
+        if live and not record.state.closed:
+            return live_answer(answer, await self._engine.view(run_of(record)), self._max_ttl)
+        return answer
+
+    async def run(self, owner: Owner, checkout_id: str) -> Run:
+        """The run of a checkout, to be asked for something. Raises Problem as :meth:`get` does."""
+        cart_id = cart_of(checkout_id)
+        if cart_id is None:
+            raise not_found()
+        record = await self._database.read(lambda session: read_checkout(session, checkout_id))
+        if record is not None:
+            if not record.owned_by(owner):
+                raise not_found()
+            return run_of(record)
+        return await self._run_without_row(owner, cart_id, checkout_id)
+
+    async def _run_without_row(self, owner: Owner, cart_id: str, checkout_id: str) -> Run:
+        try:
+            await self._database.read(lambda session: read_hold(session, owner, cart_id))
+        except CartNotFound:
+            raise not_found() from None
+        run = await self._engine.run_of(cart_id, checkout_id)
+        if run is None:
+            raise not_found()
+        return run
+
+    async def _without_row(self, owner: Owner, cart_id: str, checkout_id: str) -> LiveCheckout:
+        """Started, and nothing written yet: it waits for a worker, or was ended before it had one."""
+        run = await self._run_without_row(owner, cart_id, checkout_id)
+        if run.running:
+            view = await self._engine.view(run)
+            if view is not None:
+                return view_answer(view, run, self._max_ttl)
+            return unknown_answer(run, State.PENDING, self._max_ttl)
+        record = await self._database.read(lambda session: read_checkout(session, checkout_id))
+        if record is not None:  # written while Temporal was asked
+            return record_answer(record, self._max_ttl)
+        failure = Failure(
+            code="workflow_terminated",
+            phase=None,
+            detail="The checkout was ended before it began; nothing was held.",
+            at=rfc3339(run.ended_at or run.started_at),
+        )
+        return unknown_answer(run, State.FAILED, self._max_ttl, failure)
+
+    async def _without_database(self, owner: Owner, cart_id: str, checkout_id: str, away: Problem) -> LiveCheckout:
+        """What the workflow says, to the session that started it: who else may see it, only the database knows."""
+        run = await self._engine.run_of(cart_id, checkout_id)
+        view = None if run is None else await self._engine.view(run)
+        if run is None or view is None or view.session_id != owner.session_id:
+            raise away
+        return view_answer(view, run, self._max_ttl)
+
+
+def run_of(record: CheckoutRecord) -> Run:
+    """The run that wrote a checkout's row."""
+    return Run(record.cart_id, record.run_id, record.id, not record.state.closed, record.created_at)
+
+
+def not_found() -> Problem:
+    """404, whether there is no such checkout or it is another's."""
+    return Problem("checkout_not_found", "There is no such checkout.")
+
+
+def reading(resources: ResourcesDep) -> Reading:
+    """The application's reading of checkouts."""
+    return Reading(resources)
+
+
+ReadingDep = Annotated[Reading, Depends(reading)]

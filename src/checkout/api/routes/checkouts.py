@@ -1,0 +1,171 @@
+"""``/checkouts``: started, read, watched, paid, extended and cancelled."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from sse_starlette import EventSourceResponse
+
+from checkout.api.asking import AskingDep
+from checkout.api.documentation import BODY, ENGINE, SESSION, answer, problems
+from checkout.api.events import events
+from checkout.api.models import checkouts as models
+from checkout.api.models.carts import COUPON_PROBLEMS
+from checkout.api.paths import CheckoutId
+from checkout.api.reading import ReadingDep
+from checkout.api.resources import ResourcesDep
+from checkout.api.routes.carts import OwnerDep
+from checkout.api.starting import StartingDep
+
+router = APIRouter(prefix="/checkouts", tags=["checkouts"])
+
+READING = (*SESSION, "checkout_not_found", "validation_failed", *ENGINE)
+ASKING = (*READING, *BODY)
+#: What a phase may refuse for good, beside the coupon's own codes.
+PHASES = (
+    "empty_cart",
+    "email_missing",
+    "address_missing",
+    "sku_unavailable",
+    "insufficient_stock",
+    "no_price",
+    "no_shipping",
+    "amount_too_large",
+    *COUPON_PROBLEMS,
+)
+
+#: Seconds between two pings of a stream.
+PING = 15
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Start a checkout",
+    responses={
+        201: answer("Its prices are locked, or with `payment`, it is completed", models.AWAITING_PAYMENT),
+        200: answer("The session's running one; `payment` was not applied", models.AWAITING_PAYMENT),
+        202: answer("Still running after 5 seconds", models.VALIDATING),
+        **problems(
+            *SESSION,
+            *BODY,
+            "card_number_refused",
+            "cart_not_found",
+            "cart_ordered",
+            "checkout_in_progress",
+            "checkout_closing",
+            "checkout_cancelled",
+            "checkout_expired",
+            "total_mismatch",
+            "payment_declined",
+            *PHASES,
+            *ENGINE,
+        ),
+    },
+)
+async def start(body: models.Start, owner: OwnerDep, starting: StartingDep, response: Response) -> models.Checkout:
+    """Locks the cart, holds its stock and freezes its prices; with ``payment`` it pays as well.
+
+    Of several starts at once exactly one is answered 201. When a phase refuses, nothing is held and the cart is open
+    again by the time the answer arrives.
+    """
+    response.status_code, checkout = await starting.start(owner, body)
+    response.headers["Location"] = f"/checkouts/{checkout.id}"
+    return checkout
+
+
+@router.get("/{checkout_id}", summary="A checkout", responses=problems(*READING))
+async def get(
+    checkout_id: CheckoutId, query: Annotated[models.CheckoutQuery, Query()], owner: OwnerDep, reading: ReadingDep
+) -> models.LiveCheckout:
+    """By its row; ``live=true`` asks the workflow as well and adds what it waits for, the higher version answering."""
+    return await reading.get(owner, checkout_id, live=query.live)
+
+
+@router.get(
+    "/{checkout_id}/events",
+    summary="Watch a checkout",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "The checkout now, then at every change; ends after a final state",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": models.EVENT}},
+        },
+        **problems(*READING),
+    },
+)
+async def watch(
+    checkout_id: CheckoutId,
+    owner: OwnerDep,
+    resources: ResourcesDep,
+    reading: ReadingDep,
+    last_event_id: Annotated[str | None, Header(description="The last event seen: only what is newer is sent")] = None,
+) -> EventSourceResponse:
+    """Server-sent events named ``checkout``: the id is the version, the data the checkout's JSON on one line.
+
+    The token is sent in the header, so read the stream by ``fetch``: ``EventSource`` cannot send one.
+    """
+    first = await reading.get(owner, checkout_id)
+    stream: AsyncIterator[dict[str, str]] = events(reading, resources.changes, owner, first, last_event_id)
+    return EventSourceResponse(stream, ping=PING, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+@router.post(
+    "/{checkout_id}/payment",
+    summary="Pay",
+    responses={
+        200: answer("Paid: the checkout is completed", models.COMPLETED),
+        202: answer("Still running after 5 seconds", models.AUTHORIZING),
+        **problems(
+            *ASKING,
+            "card_number_refused",
+            "payment_declined",
+            "payment_in_progress",
+            "not_payable",
+            "total_mismatch",
+            "checkout_expired",
+            "checkout_cancelled",
+            "checkout_failed",
+        ),
+    },
+)
+async def pay(
+    checkout_id: CheckoutId, body: models.Pay, owner: OwnerDep, asking: AskingDep, response: Response
+) -> models.Checkout:
+    """Authorizes the locked total, makes the order, captures and takes the goods out of stock.
+
+    A declined card leaves ``attempts_left``; at 0 all is given back.
+    """
+    response.status_code, checkout = await asking.pay(owner, checkout_id, body)
+    return checkout
+
+
+@router.post(
+    "/{checkout_id}/extend",
+    summary="Move the deadline",
+    responses=problems(*ASKING, "not_extendable", "checkout_expired", "checkout_closing", "checkout_busy"),
+)
+async def extend(checkout_id: CheckoutId, body: models.Extend, owner: OwnerDep, asking: AskingDep) -> models.Checkout:
+    """To now + ttl, cut to the start + the shop's maximum, and never earlier than it was."""
+    return await asking.extend(owner, checkout_id, body.ttl_seconds)
+
+
+@router.post(
+    "/{checkout_id}/cancel",
+    summary="Cancel",
+    responses={
+        200: answer("All is given back, the cart is open again", models.CANCELLED),
+        202: answer("Still giving back after 5 seconds", models.COMPENSATING),
+        **problems(*ASKING, "too_late"),
+    },
+)
+async def cancel(
+    checkout_id: CheckoutId,
+    owner: OwnerDep,
+    asking: AskingDep,
+    response: Response,
+    body: models.Nothing | None = None,  # noqa: ARG001 - whatever is sent in it is refused
+) -> models.Checkout:
+    """Until the order is being made; repeated, the same answer."""
+    response.status_code, checkout = await asking.cancel(owner, checkout_id)
+    return checkout
