@@ -81,7 +81,7 @@ async def test_no_transaction_is_open_while_the_gateway_is_called(paying: Paying
         open_transactions.extend(
             paying.execute(
                 "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() "
-                "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+                "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend'"
             )
         )
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -16,17 +15,17 @@ API_KEY = "gateway-key-of-the-tests"
 
 
 class GatewayServer:
-    """A simulated gateway, running; it can be stopped and started again on the same port and database."""
+    """A simulated gateway on a database; ``port`` 0 takes any that is free."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, port: int = 0) -> None:
         self.database_url = database_url
         self.url = ""
+        self._port = port
         self._running = ExitStack()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        port = urlsplit(self.url).port or 0
-        self.url = self._running.enter_context(serve(create_app(self.database_url, API_KEY), port))
+        self.url = self._running.enter_context(serve(create_app(self.database_url, API_KEY), self._port))
 
     def stop(self) -> None:
         """Stop it; from now on connections are refused."""
@@ -45,9 +44,12 @@ class GatewayServer:
 
 
 @contextmanager
-def running_gateway(database_url: str) -> Iterator[GatewayServer]:
-    """A simulated gateway while the context lasts, its rows in the given database."""
-    server = GatewayServer(database_url)
+def running_gateway(database_url: str, port: int = 0) -> Iterator[GatewayServer]:
+    """A simulated gateway while the context lasts, its rows in the given database.
+
+    One that is to be stopped and started again needs a port of its own (``steady_port``).
+    """
+    server = GatewayServer(database_url, port)
     server.start()
     try:
         yield server

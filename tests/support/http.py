@@ -1,6 +1,7 @@
 """Real HTTP servers beside the tests: each in a thread with an event loop of its own."""
 
 import contextlib
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -35,3 +36,11 @@ def serve(app: Any, port: int = 0) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def steady_port() -> int:
+    """A free port below those that the kernel hands out, so that nobody takes it while its server is away."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("no free port between 20000 and 32000")
