@@ -21,10 +21,10 @@ def configure_logs(settings: Settings, *, process: str) -> None:
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        _fields(process),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _fields(process),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.StackInfoRenderer(),
     ]

@@ -45,6 +45,8 @@ def hold(data_dir: Path) -> Iterator[None]:
             raise AlreadyRuns(int(said) if said.isdecimal() else None) from None
         os.truncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
+        # From one that was killed: whoever reads it would take it for ours.
+        (data_dir / STACK_FILE).unlink(missing_ok=True)
         yield
     finally:
         os.close(file)
