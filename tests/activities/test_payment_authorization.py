@@ -373,6 +373,16 @@ async def test_void_settles_every_attempt_and_repeated_changes_nothing(paying: P
     assert (again.count, again.version, paying.checkout()["version"]) == (0, checkout["version"], checkout["version"])
 
 
+@pytest.mark.parametrize("state", ["failed", "expired", "cancelled"])
+async def test_void_of_a_checkout_that_is_undone_changes_nothing(paying: Paying, state: str) -> None:
+    attempt = await paying.attempt()
+    paying.state(state)
+    before = paying.checkout(), paying.row(attempt)
+    done = await paying.void()
+    assert (done.count, done.version) == (0, before[0]["version"])
+    assert (paying.checkout(), paying.row(attempt)) == before
+
+
 async def test_void_of_a_completed_checkout_is_refused(paying: Paying) -> None:
     """The model's NOT_ABSORBING."""
     await paying.authorize(await paying.attempt())

@@ -105,14 +105,11 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
     were settled. A refusal of the gateway is an error that is retried: a compensation is never given up, and people
     see it until they resolve it. Raises AlreadyCompleted.
     """
-    begun = await in_transaction(sessions, lambda session: _begin(session, given))
-    if begun is None:
-        return Compensated(version=0)
-    version, objects = begun
+    version, objects = await in_transaction(sessions, lambda session: _begin(session, given))
     if not objects:
         return Compensated(version)
     settlement = await settle_all(gateway, given.checkout_id, objects)
-    done = await in_transaction(sessions, lambda session: _finish(session, given, version, settlement.settled))
+    done = await in_transaction(sessions, lambda session: _finish(session, given, settlement.settled))
     if isinstance(settlement.error, Refused):
         raise ApplicationError(
             f"the payment gateway refuses to give the money back, people have to: {settlement.error}",
@@ -122,21 +119,22 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
     return done
 
 
-async def _begin(session: AsyncSession, given: CompensationInput) -> tuple[int, list[tuple[str, str]]] | None:
-    checkout = await begin_compensation(session, given)
-    if checkout is None:
-        return None
+async def _begin(session: AsyncSession, given: CompensationInput) -> tuple[int, list[tuple[str, str]]]:
+    undoing = await begin_compensation(session, given)
+    if undoing.checkout is None:
+        return undoing.version, []
     await payments.discard_unused(session, given.checkout_id)
-    return checkout.version, payments.unsettled(await payments.attempts_of(session, given.checkout_id))
+    return undoing.version, payments.unsettled(await payments.attempts_of(session, given.checkout_id))
 
 
 async def _finish(
-    session: AsyncSession, given: CompensationInput, version: int, settled: Sequence[tuple[str, Payment]]
+    session: AsyncSession, given: CompensationInput, settled: Sequence[tuple[str, Payment]]
 ) -> Compensated:
-    checkout = await begin_compensation(session, given)
+    undoing = await begin_compensation(session, given)
+    version = undoing.version
     for attempt_id, payment in settled:
         await payments.record(session, attempt_id, **settled_columns(payment))
-    if checkout is not None and (status := _status_of(payment for _, payment in settled)):
+    if undoing.checkout is not None and (status := _status_of(payment for _, payment in settled)):
         version = await payments.set_payment_status(session, given.checkout_id, status)
     return Compensated(version, len(settled))
 
