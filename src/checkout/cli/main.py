@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from checkout.cli import dev, processes
+from checkout.cli import catalogue, dev, processes, stock
 from checkout.runtime.embedded import ServerFault
 from checkout.runtime.settings import SettingsError
 
@@ -27,6 +27,11 @@ app.command()(processes.migrate)
 app.command()(processes.api)
 app.command()(processes.worker)
 app.command()(processes.gateway)
+app.command()(catalogue.import_products)
+app.command()(catalogue.import_stock)
+app.command()(catalogue.import_rates)
+app.command()(stock.verify)
+app.add_typer(stock.stock, name="stock")
 
 
 def main() -> NoReturn:

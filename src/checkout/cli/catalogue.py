@@ -1,0 +1,76 @@
+"""Imports into the catalogue: product exports, stock figures, exchange rates."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from checkout.cli.store import conclude, progress, say_bad_row, with_store
+
+CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", help="A CSV file in UTF-8, separated by commas")]
+
+
+def import_products(
+    file: CsvFile,
+    currency: Annotated[str, typer.Option(help="Currency of the prices in the file (ISO 4217)")] = "EUR",
+    warehouse: Annotated[
+        str | None, typer.Option(help="Warehouse of the file's stock; without it the first by priority")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Import nothing when one row is bad")] = False,
+) -> None:
+    """Import products from the CSV that Shopify exports; repeating it updates and never duplicates.
+
+    Stock changes only where the file's figure changed since its last import. A bad row is said with its line and
+    column and the rest is imported; the exit code is 1 then.
+
+    Example: `checkout import-products products_export.csv --currency EUR --warehouse main`
+    """
+    from checkout.store.importing import products
+
+    with progress(file.name) as advance:
+        report = with_store(
+            lambda sessions: products.import_products(
+                sessions,
+                file,
+                currency=currency.upper(),
+                warehouse=warehouse,
+                strict=strict,
+                on_bad_row=say_bad_row,
+                on_progress=advance,
+            )
+        )
+    conclude(report)
+
+
+def import_stock(file: CsvFile) -> None:
+    """Set stock to what was counted, from a CSV with the columns sku, warehouse and quantity.
+
+    Safe while checkouts run: a figure below what they hold is refused, with the checkouts.
+
+    Example: `checkout import-stock counted.csv`
+    """
+    from checkout.store.importing import stock
+
+    with progress(file.name) as advance:
+        report = with_store(
+            lambda sessions: stock.import_stock(sessions, file, on_bad_row=say_bad_row, on_progress=advance)
+        )
+    conclude(report)
+
+
+def import_rates(
+    file: Annotated[Path, typer.Argument(metavar="FILE.xml", help="The ECB's eurofxref-daily.xml")],
+) -> None:
+    """Import exchange rates from the daily XML of the European Central Bank.
+
+    Example: `checkout import-rates eurofxref-daily.xml`, from
+    https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml
+    """
+    from checkout.store.importing import rates
+
+    done = with_store(lambda sessions: rates.import_rates(sessions, file))
+    counts = done.counts
+    typer.echo(
+        f"rates of {done.day}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged"
+        + (f"; not in use any more: {', '.join(done.unknown)}" if done.unknown else "")
+    )
