@@ -1,11 +1,15 @@
 """Imports into the catalogue: product exports, stock figures, exchange rates."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from checkout.cli.store import conclude, progress, say_bad_row, with_store
+
+if TYPE_CHECKING:  # see cli/store.py
+    from checkout.runtime.database import Sessions
+    from checkout.store.importing.report import ImportReport
 
 CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", help="A CSV file in UTF-8, separated by commas")]
 
@@ -27,9 +31,9 @@ def import_products(
     """
     from checkout.store.importing import products
 
-    with progress(file.name) as advance:
-        report = with_store(
-            lambda sessions: products.import_products(
+    async def run(sessions: "Sessions") -> "ImportReport":
+        with progress(file.name) as advance:
+            return await products.import_products(
                 sessions,
                 file,
                 currency=currency.upper(),
@@ -38,8 +42,8 @@ def import_products(
                 on_bad_row=say_bad_row,
                 on_progress=advance,
             )
-        )
-    conclude(report)
+
+    conclude(with_store(run))
 
 
 def import_stock(file: CsvFile) -> None:
@@ -51,11 +55,11 @@ def import_stock(file: CsvFile) -> None:
     """
     from checkout.store.importing import stock
 
-    with progress(file.name) as advance:
-        report = with_store(
-            lambda sessions: stock.import_stock(sessions, file, on_bad_row=say_bad_row, on_progress=advance)
-        )
-    conclude(report)
+    async def run(sessions: "Sessions") -> "ImportReport":
+        with progress(file.name) as advance:
+            return await stock.import_stock(sessions, file, on_bad_row=say_bad_row, on_progress=advance)
+
+    conclude(with_store(run))
 
 
 def import_rates(
