@@ -91,6 +91,11 @@ class Paying:
             )
         return attempt_id
 
+    async def discard(self, attempt_id: str) -> None:
+        """Discard an attempt as the API does when no workflow took it."""
+        async with self.sessions.begin() as session:
+            await payments.discard_attempt(session, attempt_id)
+
     # -- the activities ------------------------------------------------------------------------------------------
 
     async def authorize(self, attempt_id: str) -> Authorization:

@@ -283,6 +283,45 @@ async def test_a_replaced_attempt_never_takes_its_place_back(paying: Paying) -> 
     assert (paying.checkout()["attempt_id"], paying.checkout()["state"]) == (second, "awaiting_payment")
 
 
+async def test_a_discarded_attempt_is_not_taken_up(paying: Paying) -> None:
+    attempt = await paying.attempt()
+    await paying.discard(attempt)
+    with pytest.raises(ApplicationError) as replaced:
+        await paying.authorize(attempt)
+    assert (replaced.value.type, replaced.value.non_retryable) == ("attempt_replaced", True)
+    assert (paying.row(attempt)["status"], paying.row(attempt)["token"]) == ("discarded", None)
+    assert (paying.checkout()["attempt_id"], paying.gateway.calls) == (None, [])
+
+
+@pytest.mark.parametrize("place", ["before create", "after create", "before confirm"])
+async def test_an_attempt_that_was_taken_up_cannot_be_discarded(paying: Paying, place: str) -> None:
+    """An API that gave up too early must not take a payment's id or token from it."""
+    attempt = await paying.attempt()
+
+    async def discard() -> None:
+        await paying.discard(attempt)
+
+    when, operation = place.split()
+    getattr(paying.gateway, when)[operation] = once(discard)
+    assert (await paying.authorize(attempt)).authorized
+    assert paying.row(attempt)["status"] == "authorized"
+    assert paying.row(attempt)["gateway_payment_id"] == (await paying.payment(attempt)).payment_id
+
+
+async def test_an_object_whose_id_could_not_be_stored_is_not_confirmed(paying: Paying) -> None:
+    attempt = await paying.attempt()
+
+    async def close() -> None:
+        paying.execute("UPDATE payment_attempts SET status = 'discarded', token = NULL WHERE id = %s", attempt)
+
+    paying.gateway.after["create"] = once(close)
+    with pytest.raises(ApplicationError) as replaced:
+        await paying.authorize(attempt)
+    assert replaced.value.non_retryable
+    assert paying.gateway.calls == ["create"]
+    assert await paying.money() == []
+
+
 async def test_a_settling_that_fails_keeps_the_next_attempt_waiting(paying: Paying) -> None:
     declined = await paying.attempt("tok_chargeDeclined")
     await paying.authorize(declined)

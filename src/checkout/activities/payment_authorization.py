@@ -142,11 +142,9 @@ async def _take_up(session: AsyncSession, given: AuthorizationInput) -> _Attempt
     if attempt is None:
         raise DefiniteFailure("attempt_unknown", "there is no such payment attempt", benign=False)
     if held.checkout.attempt_id != attempt.id:
-        await _replace(session, held, attempts, attempt)
+        await _make_current(session, held, attempts, attempt)
     others = payments.unsettled([one for one in attempts if one.id != attempt.id])
-    total, currency = held.checkout.total, held.checkout.currency
-    assert total is not None  # noqa: S101 - the fence admits this phase only once prices are locked
-    assert currency is not None  # noqa: S101
+    total, currency = _price(held)
     return _Attempt(
         id=attempt.id,
         checkout_id=given.checkout_id,
@@ -159,18 +157,16 @@ async def _take_up(session: AsyncSession, given: AuthorizationInput) -> _Attempt
     )
 
 
-async def _replace(
+async def _make_current(
     session: AsyncSession, held: Held, attempts: Sequence[PaymentAttempt], attempt: PaymentAttempt
 ) -> None:
     """Make ``attempt`` the one that counts. An attempt is taken up once: a late one never takes its place back."""
-    if attempt.number is not None or attempt.status != "new":
-        raise DefiniteFailure("attempt_replaced", "another payment attempt has taken its place", benign=False)
     if held.checkout.attempts_left < 1:
         raise DefiniteFailure("no_attempts_left", "all payment attempts are used up", benign=False)
     number = 1 + max((one.number or 0 for one in attempts), default=0)
-    await payments.record(
-        session, attempt.id, number=number, amount=held.checkout.total, currency=held.checkout.currency
-    )
+    total, currency = _price(held)
+    if not await payments.take_up(session, attempt.id, number=number, amount=total, currency=currency):
+        raise _replaced()
     await change(
         session,
         held,
@@ -181,11 +177,24 @@ async def _replace(
     )
 
 
+def _price(held: Held) -> tuple[int, str]:
+    total, currency = held.checkout.total, held.checkout.currency
+    assert total is not None  # noqa: S101 - the fence admits this phase only once prices are locked
+    assert currency is not None  # noqa: S101
+    return total, currency
+
+
+def _replaced() -> DefiniteFailure:
+    return DefiniteFailure(
+        "attempt_replaced", "another payment attempt has taken its place, or it was discarded", benign=False
+    )
+
+
 async def _enter(session: AsyncSession, attempt: _Attempt) -> Held:
     """The fence between and after the gateway's calls: the checkout may go on, and this attempt still counts."""
     held = await enter(session, attempt.checkout_id, PHASE, key=attempt.id)
     if held.checkout.attempt_id != attempt.id:
-        raise DefiniteFailure("attempt_replaced", "another payment attempt has taken its place", benign=False)
+        raise _replaced()
     return held
 
 
@@ -195,8 +204,8 @@ async def _prepared(
     held = await _enter(session, attempt)
     for other, payment in settled:
         await payments.record(session, other, **settled_columns(payment))
-    if attempt.payment_id is None:
-        await payments.record_created(session, attempt.id, payment_id)
+    if attempt.payment_id is None and not await payments.record_created(session, attempt.id, payment_id):
+        raise _replaced()
     return held.answer(Authorization)
 
 

@@ -1,4 +1,8 @@
-"""The payment attempts of a checkout. Whoever changes one holds the lock of its checkout's row (``store/fence.py``)."""
+"""The payment attempts of a checkout.
+
+Whoever changes one that was taken up holds the lock of its checkout's row (``store/fence.py``). One that was not may
+be discarded at any time, so taking up and discarding decide by the attempt's row which of them came first.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +16,8 @@ from checkout.store.tables import Checkout, PaymentAttempt
 
 #: What a gateway has confirmed to hold no money, now and for ever.
 _SETTLED = frozenset({"voided", "refunded"})
+#: Stored, and neither taken up nor discarded.
+_UNUSED = (col(PaymentAttempt.number).is_(None), col(PaymentAttempt.status) == "new")
 
 
 async def add_attempt(
@@ -66,17 +72,38 @@ async def record(session: AsyncSession, attempt_id: str, **columns: Any) -> None
     )
 
 
-async def record_created(session: AsyncSession, attempt_id: str, payment_id: str) -> None:
-    """Keep the gateway's id of an attempt and erase its token: from here on the gateway has it.
-
-    Only the first of two runs that made the (same) object writes: what the other has stored since is not undone.
-    """
-    await session.execute(
+async def take_up(session: AsyncSession, attempt_id: str, *, number: int, amount: int, currency: str) -> bool:
+    """Give an attempt its number and what it is to pay; False when it was taken up or discarded meanwhile."""
+    statement = (
         update(PaymentAttempt)
-        .where(col(PaymentAttempt.id) == attempt_id, col(PaymentAttempt.status) == "new")
-        .values(updated_at=func.now(), gateway_payment_id=payment_id, status="created", token=null())
+        .where(col(PaymentAttempt.id) == attempt_id, *_UNUSED)
+        .values(number=number, amount=amount, currency=currency, updated_at=func.now())
+        .returning(col(PaymentAttempt.id))
         .execution_options(synchronize_session=False)
     )
+    return (await session.execute(statement)).first() is not None
+
+
+async def record_created(session: AsyncSession, attempt_id: str, payment_id: str) -> bool:
+    """Keep the gateway's id of an attempt and erase its token: from here on the gateway has it.
+
+    Of two runs that made the (same) object the second changes nothing that the first has stored since. False when the
+    attempt does not have this id now: then the object must not be confirmed, nobody would know it.
+    """
+    fresh = col(PaymentAttempt.status) == "new"
+    statement = (
+        update(PaymentAttempt)
+        .where(col(PaymentAttempt.id) == attempt_id, or_(fresh, col(PaymentAttempt.gateway_payment_id) == payment_id))
+        .values(
+            gateway_payment_id=payment_id,
+            status=case((fresh, "created"), else_=col(PaymentAttempt.status)),
+            token=null(),
+            updated_at=func.now(),
+        )
+        .returning(col(PaymentAttempt.id))
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.execute(statement)).first() is not None
 
 
 async def discard_unused(session: AsyncSession, checkout_id: str) -> None:
@@ -101,7 +128,7 @@ async def discard_attempt(session: AsyncSession, attempt_id: str) -> None:
     """Erase the token of one attempt that was never taken up, and close it; one that was is left alone."""
     await session.execute(
         update(PaymentAttempt)
-        .where(col(PaymentAttempt.id) == attempt_id, col(PaymentAttempt.status) == "new")
+        .where(col(PaymentAttempt.id) == attempt_id, *_UNUSED)
         .values(token=null(), status="discarded", updated_at=func.now())
         .execution_options(synchronize_session=False)
     )
