@@ -6,6 +6,7 @@ import pytest
 
 from checkout.domain.checks import InvalidValue
 from checkout.domain.errors import DefiniteFailure
+from checkout.domain.money import MAX_AMOUNT
 from checkout.domain.pricing import LineInput, price_cart
 from checkout.domain.tax import TaxRate
 from tests.domain.pricing.carts import cart, line, option
@@ -48,6 +49,16 @@ def test_a_price_is_converted_where_the_shop_set_none() -> None:
 def test_free_items_and_a_total_of_zero_are_fine() -> None:
     pricing = price_cart(cart(line("A", 5, 0), shipping_options=(option("free", 0),)))
     assert (pricing.total, pricing.shipping_option, pricing.require_sound()) == (0, "free", pricing)
+
+
+def test_a_cart_beyond_every_amount_is_a_problem_and_no_overflow() -> None:
+    just = price_cart(cart(line("A", 1, MAX_AMOUNT), country=None)).require_sound()
+    assert just.total == MAX_AMOUNT
+    taxed = price_cart(cart(line("A", 1, MAX_AMOUNT), shipping_options=(option("free", 0),)))
+    many = price_cart(cart(line("A", 999, MAX_AMOUNT), country=None))
+    converted = price_cart(cart(line("A", 1, MAX_AMOUNT), currency="USD", exchange_rate=Decimal(2), country=None))
+    for pricing in (taxed, many, converted):
+        assert [problem.code for problem in pricing.problems] == ["amount_too_large"]
 
 
 @pytest.mark.parametrize("percent", ["-0.1", "100.1", "NaN", "19.00001"])

@@ -97,8 +97,17 @@ def test_buy_some_get_some(quantities: tuple[int, ...], effect: BuyGet, expected
 
 
 def test_free_units_are_neither_bought_nor_got() -> None:
-    pricing = price_cart(cart(line("A", 1, 1000), line("GIFT", 5, 0), discounts=(promotion("BOGO", BuyGet(1, 1)),)))
-    assert (pricing.discount_total, pricing.applied_discounts) == (0, ())
+    bogo = (promotion("BOGO", BuyGet(1, 1)),)
+    assert taken(price_cart(cart(line("A", 1, 1000), line("GIFT", 5, 0), discounts=bogo))) == {}
+    assert taken(price_cart(cart(line("A", 2, 1000), line("GIFT", 5, 0), discounts=bogo))) == {"A": 1000}
+
+
+def test_a_promotion_is_in_force_only_where_it_took_something() -> None:
+    free = tuple(promotion(code, FreeShipping()) for code in ("B", "A"))
+    sale = promotion("SALE", PercentageOff(10_000))
+    pricing = price_cart(cart(line("X", 1, 1000), discounts=(*free, sale, promotion("FIVE", AmountOff(500, "EUR")))))
+    assert applied(pricing) == [("SALE", 1000, 0), ("A", 0, 490)]
+    assert [detail.code for detail in pricing.promotion_details] == ["SALE", "A"]
 
 
 def test_no_unit_is_counted_by_two_buy_and_gets() -> None:
