@@ -57,7 +57,7 @@ KINDS: dict[str, Kind] = {
     "address_missing": Kind(422, "Address missing"),
     "sku_unavailable": Kind(422, "SKU unavailable"),
     "insufficient_stock": Kind(422, "Not enough stock"),
-    "no_price": Kind(422, "No price in this currency"),
+    "price_missing": Kind(422, "Price missing"),
     "no_shipping": Kind(422, "No shipping"),
     "shipping_option_unavailable": Kind(422, "Shipping option unavailable"),
     "amount_too_large": Kind(422, "Amount too large"),

@@ -98,7 +98,7 @@ def carts(draw: st.DrawFn) -> PricingInput:
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(carts())
 def test_lines_add_up_to_the_cart(cart: PricingInput) -> None:
     pricing = price_cart(cart)
@@ -115,7 +115,7 @@ def test_lines_add_up_to_the_cart(cart: PricingInput) -> None:
     assert pricing.total == pricing.sub_total - pricing.discount_total + pricing.shipping_total + pricing.tax_total
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(carts())
 def test_nothing_is_negative_and_no_discount_exceeds_its_line(cart: PricingInput) -> None:
     pricing = price_cart(cart)
@@ -128,7 +128,7 @@ def test_nothing_is_negative_and_no_discount_exceeds_its_line(cart: PricingInput
     assert all(one.amount >= 0 and one.shipping_amount >= 0 for one in pricing.applied_discounts)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(carts())
 def test_the_breakdowns_add_up_to_the_totals(cart: PricingInput) -> None:
     pricing = price_cart(cart)
@@ -147,7 +147,7 @@ def comparable(pricing: Pricing) -> dict[str, Any]:
     return {**fields, "lines": {line.sku: line for line in pricing.lines}}
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(carts(), st.data())
 def test_no_order_matters(cart: PricingInput, data: st.DataObject) -> None:
     def shuffled(items: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -163,7 +163,7 @@ def test_no_order_matters(cart: PricingInput, data: st.DataObject) -> None:
     assert comparable(price_cart(other)) == comparable(price_cart(cart))
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(carts())
 def test_converting_first_changes_nothing(cart: PricingInput) -> None:
     """Each price is converted and rounded by itself, so a shop that sets the converted price gets the same figures."""
@@ -176,7 +176,7 @@ def test_converting_first_changes_nothing(cart: PricingInput) -> None:
     assert comparable(price_cart(set_by_shop)) == comparable(price_cart(cart))
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(carts())
 def test_at_home_the_buyer_pays_what_is_on_the_tag(cart: PricingInput) -> None:
     """Prices with tax, sold where that tax is due, without discounts: the total is the sum of the tags."""
@@ -186,7 +186,7 @@ def test_at_home_the_buyer_pays_what_is_on_the_tag(cart: PricingInput) -> None:
     assert sum(line.total for line in pricing.lines) == tags
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(carts(), st.integers(1, 10_000))
 def test_a_usable_coupon_alone_takes_what_it_says(cart: PricingInput, basis_points: int) -> None:
     """One percentage off all goods at net prices: its share of the goods, half a unit at most away, on every cart."""
@@ -196,7 +196,7 @@ def test_a_usable_coupon_alone_takes_what_it_says(cart: PricingInput, basis_poin
     assert abs(pricing.discount_total * 10_000 - pricing.sub_total * basis_points) * 2 <= 10_000 or not cart.lines
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(carts())
 def test_the_choice_leaves_least_to_pay(cart: PricingInput) -> None:
     """No exclusive rule, used alone, would leave less than what was chosen, and neither would the stackable ones."""
@@ -217,7 +217,7 @@ def test_the_choice_leaves_least_to_pay(cart: PricingInput) -> None:
     assert chosen == min(to_pay(rules) for rules in alternatives)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(
     st.lists(st.tuples(st.integers(1, 500), st.integers(1, 4)), min_size=1, max_size=5),
     st.integers(1, 3),

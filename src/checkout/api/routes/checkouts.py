@@ -28,7 +28,7 @@ PHASES = (
     "address_missing",
     "sku_unavailable",
     "insufficient_stock",
-    "no_price",
+    "price_missing",
     "no_shipping",
     "amount_too_large",
     *COUPON_PROBLEMS,

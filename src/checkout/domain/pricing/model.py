@@ -18,6 +18,25 @@ from checkout.domain.tax import STANDARD, Destination, TaxProvider, TaxTable
 MAX_QUANTITY = 999
 
 
+#: Every code that a problem may have.
+PROBLEM_CODES = frozenset(
+    {
+        "price_missing",
+        "no_shipping",
+        "amount_too_large",
+        "coupon_unknown",
+        "coupon_not_yet_valid",
+        "coupon_expired",
+        "coupon_used_up",
+        "coupon_used_up_by_customer",
+        "coupon_wrong_currency",
+        "coupon_below_minimum",
+        "coupon_not_applicable",
+        "coupon_not_combinable",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineInput:
     """A line of a cart: how many of a SKU, its price list (as entered, by currency) and what rules look at."""
@@ -91,6 +110,9 @@ class Problem:
     detail: str
     context: Mapping[str, Any] = field(default_factory=dict)
     blocking: bool = True
+
+    def __post_init__(self) -> None:
+        require(self.code in PROBLEM_CODES, "code", f"{self.code!r} is no code of pricing")
 
     def failure(self) -> DefiniteFailure:
         """The problem as the definite failure of a phase."""
