@@ -8,11 +8,18 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from checkout.activities.cart_validation import CartValidation
+from checkout.activities.extension import Extension
+from checkout.activities.inventory_reservation import InventoryReservation
+from checkout.activities.order_creation import OrderCreation
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
+from checkout.activities.price_lock import PriceLock
+from checkout.activities.stock_commit import StockCommit
 from checkout.domain.contract import TASK_QUEUE
 from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
+from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.checkout import Checkout
 
 WORKFLOWS: list[type[Any]] = [Checkout]
@@ -21,15 +28,26 @@ WORKFLOWS: list[type[Any]] = [Checkout]
 GRACE = timedelta(seconds=10)
 
 
-def create_activities(sessions: Sessions, gateway: Gateway) -> list[Callable[..., Any]]:
-    """Every activity, on the database and the payment gateway that it uses."""
+def create_activities(
+    sessions: Sessions, gateway: Gateway, rules: PriceRules = EURO_PRICES
+) -> list[Callable[..., Any]]:
+    """Every activity, on the database, the payment gateway and the price rules that it uses."""
+    validation = CartValidation(sessions)
+    reservation = InventoryReservation(sessions)
+    prices = PriceLock(sessions, rules)
     authorization = PaymentAuthorization(sessions, gateway)
+    orders = OrderCreation(sessions, rules)
     capture = PaymentCapture(sessions, gateway)
+    commit = StockCommit(sessions)
     return [
-        authorization.authorize,
-        authorization.void,
-        capture.capture,
-        capture.refund,
+        *(validation.validate, validation.unlock),
+        *(reservation.reserve, reservation.release),
+        *(prices.lock, prices.discard),
+        *(authorization.authorize, authorization.void),
+        *(orders.create, orders.cancel),
+        *(capture.capture, capture.refund),
+        *(commit.commit, commit.restock),
+        Extension(sessions).record,
     ]
 
 

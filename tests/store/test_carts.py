@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from checkout.domain.errors import DefiniteFailure
 from checkout.runtime.database import Sessions, sqlstate
 from checkout.store import carts
-from checkout.store.carts import CartView, Owner
+from checkout.store.carts import CartView
 from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound
+from checkout.store.owner import Owner
 from checkout.store.pricing import PriceRules
 from tests.support.locks import until_someone_waits
 from tests.support.shop import ADDRESS, Shop

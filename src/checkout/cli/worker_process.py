@@ -10,10 +10,12 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from checkout.activities.phase import LOCAL_PATIENCE
 from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
+from checkout.store.pricing import PriceRules
 from checkout.worker import create_activities, create_worker
 
 #: Seconds between two tries to reach a Temporal that is away.
@@ -33,14 +35,13 @@ async def run_worker(settings: Settings, ready_file: Path | None = None) -> None
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    engine = create_engine(settings, application_name="checkout-worker")
+    engine = create_engine(settings, application_name="checkout-worker", lock_timeout=LOCAL_PATIENCE)
     gateway = connect_gateway(settings)
     try:
         client = await _until_reached(settings, stopping)
         if client is not None:
-            worker = create_worker(
-                client, create_activities(create_sessions(engine), gateway), task_queue=settings.temporal_task_queue
-            )
+            activities = create_activities(create_sessions(engine), gateway, PriceRules.of(settings))
+            worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
             await _run_until(worker, stopping, ready_file)
     finally:
         await gateway.close()

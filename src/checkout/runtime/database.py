@@ -21,22 +21,30 @@ DEADLOCK_DETECTED = "40P01"
 _LOST_RACES = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED})
 
 
-def create_engine(settings: Settings, *, application_name: str = "checkout") -> AsyncEngine:
+def create_engine(
+    settings: Settings, *, application_name: str = "checkout", lock_timeout: float | None = None
+) -> AsyncEngine:
     """The pool of this process for ``settings.database_url``; nothing connects before the first use.
 
     libpq itself reads the URI, so all that psql understands works here: socket directories, several hosts, sslmode.
     Raises SettingsError where the URI is missing or libpq refuses it.
     """
     return engine_for(
-        settings.require_database_url(), pool_size=settings.database_pool_size, application_name=application_name
+        settings.require_database_url(),
+        pool_size=settings.database_pool_size,
+        application_name=application_name,
+        lock_timeout=lock_timeout,
     )
 
 
-def engine_for(uri: str, *, pool_size: int = 10, application_name: str = "checkout") -> AsyncEngine:
+def engine_for(
+    uri: str, *, pool_size: int = 10, application_name: str = "checkout", lock_timeout: float | None = None
+) -> AsyncEngine:
     """The pool for a libpq URI. Isolation is READ COMMITTED: every guarantee is made by row locks and constraints.
 
     A connection that a restarted server has cut is found by the statement that fails on it, which also empties the
     pool; :func:`in_transaction` then begins anew. So no statement is spent on a ping before each transaction.
+    A statement that waits longer than ``lock_timeout`` (seconds) for a lock fails with SQLSTATE 55P03.
     Raises SettingsError where libpq refuses the URI.
     """
     try:
@@ -44,6 +52,9 @@ def engine_for(uri: str, *, pool_size: int = 10, application_name: str = "checko
     except psycopg.ProgrammingError as error:
         raise SettingsError(f"{PREFIX}DATABASE_URL is not a libpq URI: {str(error).strip()}") from None
     database = parameters.get("dbname")
+    if lock_timeout is not None:
+        options = f"{parameters.get('options') or ''} -c lock_timeout={round(lock_timeout * 1000)}"
+        parameters["options"] = options.strip()
     return create_async_engine(
         # The URL is for display alone, it holds no password; the parameters reach psycopg as libpq read them.
         URL.create("postgresql+psycopg", database=str(database) if database else None),

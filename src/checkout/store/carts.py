@@ -15,19 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkout.domain.ids import new_cart_id
 from checkout.domain.pricing import Pricing, Problem, price_cart
 from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
+from checkout.store.owner import Owner
 from checkout.store.pricing import LoadedLine, PriceRules, load_cart
 
-
-@dataclass(frozen=True)
-class Owner:
-    """Who asks: a session, and the customer who is signed in there."""
-
-    session_id: str
-    customer_id: str | None = None
-
-    def owns(self, session_id: str, customer_id: str | None) -> bool:
-        """Whether what belongs to this session and customer belongs to the one who asks."""
-        return session_id == self.session_id or (customer_id is not None and customer_id == self.customer_id)
+__all__ = [
+    "CartView",
+    "Owner",
+    "claim",
+    "create_cart",
+    "delete_line",
+    "set_addresses",
+    "set_coupon",
+    "set_line",
+    "set_shipping_option",
+    "view_cart",
+]
 
 
 @dataclass(frozen=True)

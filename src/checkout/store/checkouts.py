@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.words import OrderStatus, PaymentStatus, Phase, State
-from checkout.store.carts import Owner
+from checkout.store.owner import Owner
 
 
 @dataclass(frozen=True)

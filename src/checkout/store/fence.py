@@ -18,15 +18,21 @@ from pydantic import TypeAdapter
 from sqlalchemy import Text as SqlText
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from checkout.domain.errors import AlreadyCompleted, DefiniteFailure, Failure, Fenced
-from checkout.domain.messages import CompensationInput
+from checkout.domain.messages import CartValidationInput, CompensationInput
 from checkout.domain.words import FENCED, Phase, State
+from checkout.runtime.database import sqlstate
+from checkout.store.errors import CartNotFound, CartOrdered
+from checkout.store.owner import Owner
 from checkout.store.tables import Cart, Checkout
 
 Result = TypeVar("Result")
+
+UNIQUE_VIOLATION = "23505"
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,38 @@ class Held:
         return result
 
 
+async def wait_for_locks(session: AsyncSession, seconds: float) -> None:
+    """Have this transaction wait that long for a lock, instead of the pool's default, before it fails (55P03)."""
+    milliseconds = str(round(seconds * 1000))
+    await session.execute(select(func.set_config("lock_timeout", milliseconds, True)))
+
+
+async def begin(session: AsyncSession, given: CartValidationInput) -> Held:
+    """Enter cart_validation: make the checkout's row, or meet it, and lock it and the cart.
+
+    Raises DefiniteFailure ``cart_not_found``, ``cart_ordered``, and ``checkout_closing`` where another checkout holds
+    the cart; Fenced when this one is being undone or closed already (its tombstone may have come first).
+    """
+    try:
+        await session.execute(_first_row(given))
+    except IntegrityError as error:
+        if sqlstate(error) == UNIQUE_VIOLATION and "uq_checkouts_running" in str(error.orig):
+            raise _closing(given.cart_id) from None
+        raise
+    locked = await _lock(session, given.checkout_id)
+    if locked is None or not Owner(given.session_id, given.customer_id).owns(
+        locked[1].session_id, locked[1].customer_id
+    ):
+        raise CartNotFound(given.cart_id)
+    held = _admit(*locked, Phase.CART_VALIDATION, Phase.CART_VALIDATION)
+    if held.stored is None:
+        if held.cart.order_reference is not None:
+            raise CartOrdered(held.cart.order_reference)
+        if held.cart.locked_by is not None:
+            raise _closing(given.cart_id)
+    return held
+
+
 async def enter(session: AsyncSession, checkout_id: str, phase: Phase, *, key: str | None = None) -> Held:
     """Lock the checkout and its cart for a phase, and check that it may act.
 
@@ -60,27 +98,48 @@ async def enter(session: AsyncSession, checkout_id: str, phase: Phase, *, key: s
     times). Raises Fenced when the checkout is being undone, closed, unknown or no longer holds its cart, and
     DefiniteFailure ``out_of_order`` when the checkout stands at another phase and this one was not done.
     """
-    held = await _lock(session, checkout_id)
-    if held is None:
-        raise Fenced(checkout_id, "unknown")
-    checkout, cart = held
+    held = _admit(*await _lock_known(session, checkout_id), phase, key or phase)
+    _require_cart(held)
+    return held
+
+
+async def enter_running(session: AsyncSession, checkout_id: str) -> Held:
+    """Lock the checkout and its cart for something beside the phases. Raises Fenced as :func:`enter` does."""
+    checkout, cart = await _lock_known(session, checkout_id)
+    if State(checkout.state) in FENCED:
+        raise Fenced(checkout_id, checkout.state)
+    held = Held(checkout, cart, None)
+    _require_cart(held)
+    return held
+
+
+def _admit(checkout: Checkout, cart: Cart, phase: Phase, key: str) -> Held:
+    """The checkout as held, when it may go on with the phase or has done it before."""
     state = State(checkout.state)
-    stored = checkout.results.get(key or phase)
-    if state is State.COMPLETED and stored is not None:
-        return Held(checkout, cart, stored)
-    if state in FENCED:
-        raise Fenced(checkout_id, state)
-    if cart.locked_by != checkout_id:
-        raise Fenced(checkout_id, "without its cart")
+    stored = checkout.results.get(key)
+    if state in FENCED and not (state is State.COMPLETED and stored is not None):
+        raise Fenced(checkout.id, state)
     if stored is None and state.phase is not phase:
         raise DefiniteFailure(
-            "out_of_order", f"{checkout_id} is {state}, not at {phase}", {"state": state, "phase": phase}, benign=False
+            "out_of_order", f"{checkout.id} is {state}, not at {phase}", {"state": state, "phase": phase}, benign=False
         )
     return Held(checkout, cart, stored)
 
 
+def _require_cart(held: Held) -> None:
+    if held.cart.locked_by != held.id and held.checkout.state != State.COMPLETED:
+        raise Fenced(held.id, "without its cart")
+
+
+def _closing(cart_id: str) -> DefiniteFailure:
+    detail = "the cart's last checkout is still giving back what it held: try again in a moment"
+    return DefiniteFailure("checkout_closing", detail, {"cart_id": cart_id})
+
+
 async def change(session: AsyncSession, held: Held, state: State, **columns: Any) -> int:
-    """Write the checkout's state and columns; gives the row's new version."""
+    """Write the checkout's state and columns, and when it was completed; gives the row's new version."""
+    if state is State.COMPLETED:
+        columns["completed_at"] = func.now()
     statement = (
         update(Checkout)
         .where(col(Checkout.id) == held.id)
@@ -159,7 +218,10 @@ async def begin_compensation(session: AsyncSession, given: CompensationInput) ->
 
 
 async def _lock(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart] | None:
-    """The checkout's row, then its cart's, both locked; PostgreSQL locks the tables of a join in their order."""
+    """The checkout's row, then its cart's, both locked; PostgreSQL locks the rows of a join in the order of its tables.
+
+    Where it had to wait for a lock it looks again, so both are the newest versions.
+    """
     statement = (
         select(Checkout, Cart)
         .join(Cart, col(Cart.id) == col(Checkout.cart_id))
@@ -171,8 +233,31 @@ async def _lock(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart
     return None if row is None else (row[0], row[1])
 
 
+async def _lock_known(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart]:
+    locked = await _lock(session, checkout_id)
+    if locked is None:
+        raise Fenced(checkout_id, "unknown")
+    return locked
+
+
+def _first_row(given: CartValidationInput) -> Any:
+    return _insert_row(
+        given,
+        state=State.VALIDATING.value,
+        phase=Phase.CART_VALIDATION.value,
+        expires_at=datetime.fromisoformat(given.expires_at),
+        on_shortage=given.on_shortage.value,
+        attempts_left=given.payment_attempts,
+    )
+
+
 def _tombstone(given: CompensationInput) -> Any:
-    """Insert the row as ``compensating``, unless its cart does not exist or the row has appeared meanwhile."""
+    phase = given.failure.phase if given.failure else Phase.CART_VALIDATION.value
+    return _insert_row(given, state=State.COMPENSATING.value, phase=phase)
+
+
+def _insert_row(given: CartValidationInput | CompensationInput, **columns: Any) -> Any:
+    """Insert the checkout's row, unless it is there already or its cart does not exist."""
     values = {
         "id": given.checkout_id,
         "cart_id": given.cart_id,
@@ -181,8 +266,7 @@ def _tombstone(given: CompensationInput) -> Any:
         "workflow_id": given.workflow_id,
         "run_id": given.run_id,
         "locked_at": datetime.fromisoformat(given.locked_at),
-        "state": State.COMPENSATING.value,
-        "phase": given.failure.phase if given.failure else Phase.CART_VALIDATION.value,
+        **columns,
     }
     table = Checkout.metadata.tables["checkouts"]
     row = select(*(literal(value, table.c[name].type) for name, value in values.items()), col(Cart.currency)).where(

@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.words import OrderStatus, PaymentStatus
-from checkout.store.carts import Owner
 from checkout.store.checkouts import PricedLine, Totals
 from checkout.store.errors import NotFound
+from checkout.store.owner import Owner
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,30 @@ async def list_orders(session: AsyncSession, owner: Owner) -> list[OrderRecord]:
     return [_record(dict(row)) for row in found]
 
 
+async def create_order(session: AsyncSession, checkout_id: str, reference: str) -> bool:
+    """Make the order and its lines from the checkout's snapshot.
+
+    False, and nothing made, where the snapshot is gone or the checkout does not hold exactly the units of its lines.
+    """
+    made = await session.execute(_CREATE, {"checkout_id": checkout_id, "reference": reference})
+    return int(made.scalar_one()) > 0
+
+
+async def cancel_order(session: AsyncSession, checkout_id: str) -> int:
+    """Cancel the order of a checkout; 1 where there was one to cancel."""
+    return len((await session.execute(_CANCEL, {"checkout_id": checkout_id})).all())
+
+
+async def pay_order(session: AsyncSession, checkout_id: str) -> int | None:
+    """Mark the order as paid and close its cart; the units of its lines.
+
+    None, and nothing changed, unless the order is pending and what the checkout's attempt captured is its total (a
+    total of zero needs no attempt).
+    """
+    units = (await session.execute(_PAY, {"checkout_id": checkout_id})).scalar_one()
+    return None if units is None else int(units)
+
+
 def _owner(owner: Owner) -> dict[str, Any]:
     return {"session_id": owner.session_id, "customer_id": owner.customer_id}
 
@@ -70,3 +94,52 @@ WHERE (o.session_id = :session_id OR o.customer_id = CAST(:customer_id AS text))
 """
 _ONE = text(_QUERY + " AND o.reference = :reference")
 _ALL = text(_QUERY + " ORDER BY o.created_at DESC, o.reference")
+
+_CREATE = text("""
+WITH snapshot AS (
+    SELECT s.* FROM price_snapshots s
+    WHERE s.checkout_id = :checkout_id AND s.discarded_at IS NULL
+        AND NOT EXISTS (
+            SELECT FROM (SELECT variant_id, quantity FROM price_snapshot_lines WHERE checkout_id = :checkout_id) l
+            FULL JOIN (SELECT variant_id, sum(quantity) AS quantity FROM reservations
+                WHERE checkout_id = :checkout_id AND status = 'held' GROUP BY variant_id) r USING (variant_id)
+            WHERE l.quantity IS DISTINCT FROM r.quantity)
+), made AS (
+    INSERT INTO orders (reference, checkout_id, cart_id, session_id, customer_id, currency, sub_total, discount_total,
+        shipping_total, tax_total, total, coupon_code, shipping_option, email, shipping_address, billing_address)
+    SELECT :reference, s.checkout_id, c.id, c.session_id, c.customer_id, s.currency, s.sub_total, s.discount_total,
+        s.shipping_total, s.tax_total, s.total, s.coupon_code, s.shipping_option, c.email,
+        to_jsonb(ship) - 'cart_id' - 'kind', to_jsonb(bill) - 'cart_id' - 'kind'
+    FROM snapshot s JOIN carts c ON c.id = s.cart_id
+    JOIN cart_addresses ship ON ship.cart_id = c.id AND ship.kind = 'shipping'
+    LEFT JOIN cart_addresses bill ON bill.cart_id = c.id AND bill.kind = 'billing'
+    RETURNING reference
+), lines AS (
+    INSERT INTO order_lines (order_reference, variant_id, position, sku, name, quantity, unit_price, sub_total,
+        discount_total, tax_total, total)
+    SELECT made.reference, l.variant_id, l.position, l.sku, l.name, l.quantity, l.unit_price, l.sub_total,
+        l.discount_total, l.tax_total, l.total
+    FROM made, price_snapshot_lines l WHERE l.checkout_id = :checkout_id
+)
+SELECT count(*) FROM made
+""")
+
+_CANCEL = text("""
+UPDATE orders SET status = 'cancelled', cancelled_at = now(), updated_at = now()
+WHERE checkout_id = :checkout_id AND status <> 'cancelled'
+RETURNING reference
+""")
+
+_PAY = text("""
+WITH paid AS (
+    UPDATE orders o SET status = 'paid', paid_at = now(), updated_at = now()
+    FROM checkouts k LEFT JOIN payment_attempts a ON a.id = k.attempt_id
+    WHERE k.id = :checkout_id AND o.checkout_id = k.id AND o.status = 'pending' AND o.total = k.total
+        AND (o.total = 0 OR (a.status = 'captured' AND a.captured = o.total AND a.currency = o.currency))
+    RETURNING o.reference, o.cart_id
+), closed AS (
+    UPDATE carts c SET locked_by = NULL, order_reference = paid.reference FROM paid WHERE c.id = paid.cart_id
+)
+SELECT (SELECT sum(l.quantity) FROM order_lines l WHERE l.order_reference = paid.reference) FROM paid
+UNION ALL SELECT NULL WHERE NOT EXISTS (SELECT FROM paid)
+""")

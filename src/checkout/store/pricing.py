@@ -35,6 +35,10 @@ class PriceRules:
         return cls(settings.base_currency, settings.prices_include_tax, None if home is None else Destination(home))
 
 
+#: The rules of a shop that sets none: net prices, converted from euros.
+EURO_PRICES = PriceRules()
+
+
 @dataclass(frozen=True)
 class LoadedLine:
     """A line of a cart with what the catalogue says of its variant now."""

@@ -1,0 +1,89 @@
+"""Phase 5, order_creation: make the order from the snapshot; its compensation: cancel it."""
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkout.activities.errors import phase_activity
+from checkout.activities.phase import run_phase
+from checkout.domain import contract
+from checkout.domain.checks import InvalidValue
+from checkout.domain.errors import DefiniteFailure
+from checkout.domain.ids import new_order_reference
+from checkout.domain.messages import Compensated, CompensationInput, OrderCreated, OrderCreationInput
+from checkout.domain.pricing import price_cart
+from checkout.domain.words import Phase, State
+from checkout.runtime.database import Sessions
+from checkout.store import orders
+from checkout.store.fence import Held, begin_compensation, enter, finish
+from checkout.store.pricing import PriceRules, load_cart
+
+log = structlog.get_logger(__name__)
+
+PHASE = Phase.ORDER_CREATION
+
+
+@dataclass(frozen=True)
+class OrderCreation:
+    """Makes the order of a checkout, and cancels it."""
+
+    sessions: Sessions
+    rules: PriceRules
+
+    @phase_activity(contract.ORDER_CREATION)
+    async def create(self, given: OrderCreationInput) -> OrderCreated:
+        """Make the order, with the prices that were frozen, whatever they would be now.
+
+        Raises Fenced, DefiniteFailure ``reservation_missing``.
+        """
+        return await run_phase(self.sessions, lambda session: self._create(session, given))
+
+    @phase_activity(contract.CANCEL_ORDER)
+    async def cancel(self, given: CompensationInput) -> Compensated:
+        """Cancel the order; it is kept for audit. Raises AlreadyCompleted."""
+        return await run_phase(self.sessions, lambda session: _cancel(session, given))
+
+    async def _create(self, session: AsyncSession, given: OrderCreationInput) -> OrderCreated:
+        held = await enter(session, given.checkout_id, PHASE)
+        if (answer := held.answer(OrderCreated)) is not None:
+            return answer
+        reference = new_order_reference()
+        if not await orders.create_order(session, given.checkout_id, reference):
+            detail = "units that the order needs are not held any more"
+            raise DefiniteFailure("reservation_missing", detail, benign=False)
+        await self._note_drift(session, held, given.price_drift_tolerance)
+        return await finish(
+            session,
+            held,
+            PHASE,
+            State.CAPTURING if held.checkout.total else State.COMMITTING,
+            OrderCreated(version=0, order_reference=reference),
+            order_reference=reference,
+        )
+
+    async def _note_drift(self, session: AsyncSession, held: Held, tolerance: int) -> None:
+        """Log where today's prices are further than ``tolerance`` (minor units) from the frozen ones, which win."""
+        try:
+            loaded = await load_cart(session, held.cart.id, self.rules, reserved_for=held.id)
+            now = price_cart(loaded.pricing)
+        except InvalidValue as error:
+            log.warning("price_drift_unknown", checkout_id=held.id, reason=str(error))
+            return
+        frozen = held.checkout.total or 0
+        if abs(now.total - frozen) > tolerance or any(problem.blocking for problem in now.problems):
+            log.warning(
+                "price_drift",
+                checkout_id=held.id,
+                currency=held.checkout.currency,
+                frozen_total=frozen,
+                current_total=now.total,
+                problems=[problem.code for problem in now.problems if problem.blocking],
+            )
+
+
+async def _cancel(session: AsyncSession, given: CompensationInput) -> Compensated:
+    undoing = await begin_compensation(session, given)
+    if undoing.checkout is None:
+        return Compensated(undoing.version)
+    return Compensated(undoing.version, await orders.cancel_order(session, given.checkout_id))

@@ -1,0 +1,96 @@
+"""Phase 3, price_lock: freeze the prices and count the redemptions; its compensation: discard them, give those back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkout.activities.errors import phase_activity
+from checkout.activities.phase import Raced, run_phase, run_racing_phase
+from checkout.domain import contract
+from checkout.domain.checks import InvalidValue
+from checkout.domain.errors import DefiniteFailure
+from checkout.domain.messages import Compensated, CompensationInput, PriceLockInput, PricesLocked
+from checkout.domain.pricing import Pricing, price_cart
+from checkout.domain.words import Phase, State
+from checkout.runtime.database import Sessions
+from checkout.store import snapshots
+from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.pricing import LoadedCart, PriceRules, load_cart
+
+PHASE = Phase.PRICE_LOCK
+
+
+@dataclass(frozen=True)
+class PriceLock:
+    """Freezes every figure of the checkout from the shop's own tables; nothing is trusted from the cart's view."""
+
+    sessions: Sessions
+    rules: PriceRules
+
+    @phase_activity(contract.PRICE_LOCK)
+    async def lock(self, given: PriceLockInput) -> PricesLocked:
+        """Freeze the prices of what is reserved.
+
+        A total of zero needs no payment: the checkout goes on to its order. Raises Fenced, DefiniteFailure
+        ``price_missing``, ``no_shipping``, the codes of coupons, ``total_mismatch``, ``pricing_impossible``.
+        """
+        return await run_racing_phase(self.sessions, lambda session, _: self._lock(session, given))
+
+    @phase_activity(contract.DISCARD_PRICES)
+    async def discard(self, given: CompensationInput) -> Compensated:
+        """Mark the snapshot as discarded and give redemptions back. Raises AlreadyCompleted."""
+        return await run_phase(self.sessions, lambda session: _discard(session, given))
+
+    async def _lock(self, session: AsyncSession, given: PriceLockInput) -> PricesLocked:
+        held = await enter(session, given.checkout_id, PHASE)
+        if (answer := held.answer(PricesLocked)) is not None:
+            return answer
+        try:
+            loaded = await load_cart(session, given.cart_id, self.rules, reserved_for=given.checkout_id)
+            pricing = price_cart(loaded.pricing).require_sound()
+        except InvalidValue as error:
+            detail = f"the shop's own prices cannot be reckoned with: {error}"
+            raise DefiniteFailure("pricing_impossible", detail, benign=False) from None
+        if given.expected_total is not None and given.expected_total != pricing.total:
+            raise _mismatch(given.expected_total, loaded, pricing)
+        result = await finish(
+            session,
+            held,
+            PHASE,
+            State.AWAITING_PAYMENT if pricing.total else State.CREATING_ORDER,
+            PricesLocked(version=0, currency=pricing.currency, total=pricing.total),
+            currency=pricing.currency,
+            total=pricing.total,
+        )
+        await snapshots.freeze(session, given.checkout_id, loaded, pricing)
+        if not await snapshots.redeem(session, given.checkout_id, loaded, pricing):
+            raise Raced
+        return result
+
+
+def _mismatch(expected: int, loaded: LoadedCart, pricing: Pricing) -> DefiniteFailure:
+    """Both totals, what the new one is made of, and the lines whose price changed since they were put in the cart."""
+    changed: list[dict[str, Any]] = [
+        {"sku": priced.sku, "quantity": priced.quantity, "unit_price": priced.unit_price, "total": priced.total}
+        for line, priced in zip(loaded.lines, pricing.lines, strict=True)
+        if line.price_changed
+    ]
+    context = {
+        "expected_total": expected,
+        "total": pricing.total,
+        "currency": pricing.currency,
+        "sub_total": pricing.sub_total,
+        "discount_total": pricing.discount_total,
+        "shipping_total": pricing.shipping_total,
+        "tax_total": pricing.tax_total,
+        "lines": changed,
+    }
+    return DefiniteFailure("total_mismatch", f"the total is {pricing.total}, not {expected}", context)
+
+
+async def _discard(session: AsyncSession, given: CompensationInput) -> Compensated:
+    undoing = await begin_compensation(session, given)
+    if undoing.checkout is None:
+        return Compensated(undoing.version)
+    return Compensated(undoing.version, await snapshots.discard(session, given.checkout_id))

@@ -1,0 +1,14 @@
+"""Not enough stock, as two phases say it."""
+
+from dataclasses import asdict
+
+from checkout.domain.allocation import Shortage
+from checkout.domain.errors import DefiniteFailure
+
+
+def insufficient_stock(shortage: Shortage) -> DefiniteFailure:
+    """The failure that lists every short line: sku, requested, available."""
+    skus = ", ".join(f"{line.sku} ({line.available} of {line.requested})" for line in shortage.lines)
+    return DefiniteFailure(
+        "insufficient_stock", f"not enough stock: {skus}", {"lines": [asdict(line) for line in shortage.lines]}
+    )

@@ -1,0 +1,77 @@
+"""The beginning and the end of a checkout's hold on its cart, and its deadline in between."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from checkout.domain.messages import CompensationInput
+from checkout.store.fence import Held, failure_document
+from checkout.store.tables import Cart, Checkout
+
+
+class NotYetUndone(Exception):
+    """Something of the checkout is still held, so it cannot be closed; to be tried again."""
+
+
+async def lock_cart(session: AsyncSession, held: Held) -> None:
+    """Have the checkout hold its cart, which the transaction has locked and found free."""
+    await session.execute(
+        update(Cart)
+        .where(col(Cart.id) == held.cart.id)
+        .values(locked_by=held.id, checkout_id=held.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def close_undone(session: AsyncSession, given: CompensationInput) -> tuple[int, int]:
+    """Close a checkout of which nothing is held any more, and unlock its cart.
+
+    Gives the row's version and 1 where the cart was unlocked. Raises NotYetUndone: units, order, snapshot and payment
+    must be given back before, since nothing looks at a closed checkout again.
+    """
+    parameters = {
+        "checkout_id": given.checkout_id,
+        "cart_id": given.cart_id,
+        "state": given.outcome.state.value,
+        "failure": failure_document(given.failure),
+    }
+    row = (await session.execute(_CLOSE, parameters)).one_or_none()
+    if row is None:
+        raise NotYetUndone(f"{given.checkout_id} still holds units, an order, prices or a payment")
+    return int(row.version), int(row.unlocked)
+
+
+async def move_deadline(session: AsyncSession, held: Held, expires_at: datetime) -> tuple[int, datetime]:
+    """Move the deadline to a later time; gives the row's version and the deadline that holds."""
+    statement = (
+        update(Checkout)
+        .where(col(Checkout.id) == held.id)
+        .values(expires_at=func.greatest(col(Checkout.expires_at), expires_at))
+        .returning(col(Checkout.version), col(Checkout.expires_at))
+        .execution_options(synchronize_session=False)
+    )
+    version, latest = (await session.execute(statement)).one()
+    return int(version), latest or expires_at
+
+
+_CLOSE = text("""
+WITH closed AS (
+    UPDATE checkouts k SET state = :state, failure = :failure, failed_at = now(), next_action = NULL
+    WHERE k.id = :checkout_id
+        AND NOT EXISTS (SELECT FROM reservations r WHERE r.checkout_id = k.id AND r.status <> 'released')
+        AND NOT EXISTS (SELECT FROM price_snapshots s WHERE s.checkout_id = k.id AND s.discarded_at IS NULL)
+        AND NOT EXISTS (SELECT FROM coupon_redemptions c WHERE c.checkout_id = k.id AND c.given_back_at IS NULL)
+        AND NOT EXISTS (SELECT FROM orders o WHERE o.checkout_id = k.id AND o.status <> 'cancelled')
+        AND NOT EXISTS (SELECT FROM payment_attempts a WHERE a.checkout_id = k.id
+            AND a.gateway_payment_id IS NOT NULL AND a.status NOT IN ('voided', 'refunded'))
+    RETURNING k.version
+), unlocked AS (
+    UPDATE carts c SET locked_by = NULL, checkout_id = :checkout_id FROM closed
+    WHERE c.id = :cart_id AND c.order_reference IS NULL AND (c.locked_by IS NULL OR c.locked_by = :checkout_id)
+    RETURNING 1
+)
+SELECT version, (SELECT count(*) FROM unlocked) AS unlocked FROM closed
+""").bindparams(bindparam("failure", type_=JSONB))
