@@ -116,7 +116,8 @@ class CheckingOut:
         attempt = new_attempt_id()
         await self.shop.execute(
             "INSERT INTO payment_attempts (id, checkout_id, cart_id, number, method, gateway, gateway_payment_id, "
-            "status, amount, currency, authorized) SELECT :attempt, id, cart_id, 1, 'card', 'simulated', 'gw_' || :attempt, "
+            "status, amount, currency, authorized) "
+            "SELECT :attempt, id, cart_id, 1, 'card', 'simulated', 'gw_' || :attempt, "
             "'authorized', total, currency, total FROM checkouts WHERE id = :id",
             attempt=attempt,
             id=self.id,
