@@ -159,3 +159,9 @@ def test_a_database_without_tables_says_what_to_do(checkout: Command) -> None:
         result = checkout(*arguments)
         assert result.exit_code == 2
     assert "checkout: the database has no tables yet: checkout migrate" in checkout("verify").stderr
+
+
+def test_migrate_fills_an_empty_shop_with_the_demo_once(checkout: Command) -> None:
+    assert checkout.ok("migrate", "--demo")[-1] == "the shop has the demo catalogue now"
+    assert checkout.ok("migrate", "--demo")[-1] == "the shop has a catalogue already"
+    assert checkout.ok("verify")[-1].endswith("all agree")

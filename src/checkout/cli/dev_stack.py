@@ -144,7 +144,7 @@ class _Stack:
 
         postgres = Child(self._postgres)
         temporal = Child(self._temporal)
-        schema = Child(python("migrate", ["migrate"]), needs=[postgres], job=True)
+        schema = Child(python("migrate", ["migrate", "--demo"]), needs=[postgres], job=True)
         gateway = Child(python("gateway", ["gateway"], url=f"{self._gateway_url}/health"), needs=[postgres, schema])
         api = Child(python("api", ["api"], url=f"{self._api_url}/health/live"), needs=[postgres, schema, temporal])
         worker_ready = self._directories.data / "worker.ready"

@@ -12,6 +12,7 @@ import structlog
 import typer
 from starlette.types import ASGIApp
 
+from checkout.cli.store import with_store
 from checkout.runtime.logs import configure_logs
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.stack import settings_of_stack
@@ -20,7 +21,9 @@ from checkout.runtime.stack import settings_of_stack
 GRACE = 5
 
 
-def migrate() -> None:
+def migrate(
+    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty shop with the demo catalogue")] = False,
+) -> None:
     """Bring the database to the newest schema. Harmless to repeat, also by several at once.
 
     Example: `CHECKOUT_DATABASE_URL=postgresql://shop@db/shop checkout migrate`
@@ -35,6 +38,11 @@ def migrate() -> None:
     typer.echo(
         f"the schema is at {head_revision()}" + ("" if before == head_revision() else f", was {before or 'empty'}")
     )
+    if demo:
+        from checkout.store.demo import seed_demo
+
+        filled = with_store(seed_demo)
+        typer.echo("the shop has the demo catalogue now" if filled else "the shop has a catalogue already")
 
 
 def api() -> None:

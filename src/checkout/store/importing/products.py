@@ -82,18 +82,14 @@ async def import_products(
     Raises ImportRefused for a file that cannot be read, an unknown warehouse, and with ``strict`` for any bad row:
     nothing was changed then. Raises InvalidValue for an unknown currency.
     """
+    if strict:
+        whole = partial(import_whole, path=path, currency=currency, warehouse=warehouse)
+        return await in_transaction(sessions, partial(whole, on_bad_row=on_bad_row, on_progress=on_progress))
     file = open_products(path)
     found = await in_transaction(sessions, partial(find_warehouse, code=warehouse))
     into = _Import(file, currency, found.id, f"import of {path.name}")
-    batches = _batches(read_products(file, currency))
-    if strict:
-        whole = await in_transaction(
-            sessions, partial(_import_whole, into=into, on_bad_row=on_bad_row, on_progress=on_progress)
-        )
-        on_progress(file.size, file.size)
-        return whole
     report = ImportReport()
-    for batch in batches:
+    for batch in _batches(read_products(file, currency)):
         done = await in_transaction(sessions, partial(_import_batch, into=into, batch=batch))
         report.add(done.report)
         for bad in done.bad:
@@ -102,10 +98,22 @@ async def import_products(
     return report
 
 
-async def _import_whole(
-    session: AsyncSession, into: _Import, on_bad_row: OnBadRow, on_progress: OnProgress
+async def import_whole(
+    session: AsyncSession,
+    path: Path,
+    *,
+    currency: str,
+    warehouse: str | None = None,
+    on_bad_row: OnBadRow = ignore_bad_row,
+    on_progress: OnProgress = ignore_progress,
 ) -> ImportReport:
-    """The whole file in the caller's transaction. Raises ImportRefused, which undoes it, when a row was bad."""
+    """``import_products`` with ``strict``, in the caller's transaction.
+
+    Raises ImportRefused, which has to undo that transaction, when a row was bad.
+    """
+    file = open_products(path)
+    found = await find_warehouse(session, warehouse)
+    into = _Import(file, currency, found.id, f"import of {path.name}")
     done = _Batch()
     for batch in _batches(read_products(into.file, into.currency)):
         done.add(await _import_catalogue(session, into, batch))
@@ -113,6 +121,7 @@ async def _import_whole(
     done.stock.sort(key=lambda item: item[1].key)
     for start in range(0, len(done.stock), BATCH):
         await _import_stock(session, into, done, done.stock[start : start + BATCH])
+    on_progress(file.size, file.size)
     if done.bad:
         for bad in sorted(done.bad, key=lambda bad: bad.line):
             on_bad_row(bad)

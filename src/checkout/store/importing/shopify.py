@@ -10,10 +10,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from checkout.domain.currencies import currency_decimals
-from checkout.domain.tax import REDUCED, STANDARD, ZERO
+from checkout.domain.tax import STANDARD, ZERO, built_in_tax_rates
 from checkout.store.importing import cells
 from checkout.store.importing.cells import BadCell, optional
 from checkout.store.importing.csvfile import CsvFile, Row
@@ -125,6 +126,12 @@ def read_products(file: CsvFile, currency: str) -> Iterator[ProductRecord]:
         yield product
 
 
+@cache
+def tax_classes() -> tuple[str, ...]:
+    """The tax classes that a file may name: those of the built-in rates, and ``zero``."""
+    return tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_in_tax_rates()), ZERO)))
+
+
 def derived_sku(handle: str, options: Options, *, marked: bool = False) -> str:
     """The SKU of a variant whose row has none: its handle and options, so that every import derives the same.
 
@@ -215,7 +222,7 @@ def _read_variant(row: Row, columns: frozenset[str], currency: str) -> VariantRe
         tax_class=optional(
             columns,
             "Tax Class",
-            lambda: cells.choice(row, "Tax Class", {STANDARD: STANDARD, REDUCED: REDUCED, ZERO: ZERO, "": STANDARD}),
+            lambda: cells.choice(row, "Tax Class", {**{name: name for name in tax_classes()}, "": STANDARD}),
         ),
     )
 

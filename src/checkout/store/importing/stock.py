@@ -29,7 +29,9 @@ COLUMNS = ("sku", "warehouse", "quantity")
 
 
 @dataclass(slots=True)
-class _Batch:
+class StockBatch:
+    """What rows of a stock file came to."""
+
     report: ImportReport = field(default_factory=ImportReport)
     bad: list[BadRow] = field(default_factory=list)
 
@@ -52,7 +54,7 @@ async def import_stock(
     lines: dict[tuple[int, int], int] = {}
     rows = file.rows()
     while batch := list(islice(rows, BATCH)):
-        done = await in_transaction(sessions, partial(_import_batch, batch=batch, lines=lines, name=path.name))
+        done = await in_transaction(sessions, partial(import_rows, batch=batch, lines=lines, name=path.name))
         report.add(done.report)
         for bad in sorted(done.bad, key=lambda bad: bad.line):
             on_bad_row(bad)
@@ -60,12 +62,13 @@ async def import_stock(
     return report
 
 
-async def _import_batch(
+async def import_rows(
     session: AsyncSession, batch: Sequence[Row | BadRow], lines: dict[tuple[int, int], int], name: str
-) -> _Batch:
+) -> StockBatch:
+    """Set what these rows say, in the caller's transaction. ``lines`` has the line of each row seen, and learns it."""
     variants = await _variants(session, [row.get("sku") for row in batch if isinstance(row, Row)])
     warehouses = {row.code: row.id for row in await list_warehouses(session)}
-    done = _Batch()
+    done = StockBatch()
     changes: dict[tuple[int, int], tuple[int, StockChange]] = {}
     for item in _read(batch, variants, warehouses):
         if isinstance(item, BadRow):
