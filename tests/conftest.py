@@ -15,6 +15,15 @@ from tests.support.temporal import TemporalEnvironment, drop_namespace, temporal
 _SERVERS_OF_YOURS = ("CHECKOUT_DATABASE_URL", "CHECKOUT_TEMPORAL_ADDRESS")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack",
+        choices=("embedded", "containers"),
+        default="embedded",
+        help="where the tests' PostgreSQL comes from: the embedded one, or a container where Docker runs",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
@@ -22,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         value = os.environ.pop(variable)
         if variable in _SERVERS_OF_YOURS:
             os.environ[variable.replace("CHECKOUT_", "CHECKOUT_TEST_")] = value
-    servers.begin_session()
+    servers.begin_session(postgres="container" if config.getoption("--stack") == "containers" else "postgres")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

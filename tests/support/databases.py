@@ -11,14 +11,14 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from checkout.store.migrate import upgrade
-from tests.support.servers import exclusively, server, session_directory
+from tests.support.servers import exclusively, postgres_kind, server, session_directory
 
 _EXTERNAL = "CHECKOUT_TEST_DATABASE_URL"
 
 
 def server_uri() -> str:
     """The server that tests use: what ``CHECKOUT_DATABASE_URL`` named when the session began, else the embedded one."""
-    return os.environ.get(_EXTERNAL) or server("postgres")["uri"]
+    return os.environ.get(_EXTERNAL) or server(postgres_kind())["uri"]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,19 +15,11 @@ import psutil
 
 from checkout.runtime.embedded.account import Account
 from checkout.runtime.embedded.process import ProcessKey, last_lines, launch
+from tests.support.http import steady_port
 
 #: Seconds that anything may take here: generous, since nothing is asserted about time.
 PATIENCE = 120.0
 POLL = 0.05
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def until(reached: Callable[[], object], complaint: str) -> None:
@@ -45,7 +36,7 @@ class Dev:
     def __init__(self, directory: Path, environment: Mapping[str, str] | None = None) -> None:
         self.data = directory / "data"
         self.log = directory / "dev.log"
-        http, gateway, temporal, ui = free_ports(4)
+        http, gateway, temporal, ui = (steady_port() for _ in range(4))
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")},
             "CHECKOUT_DATA_DIR": str(self.data),

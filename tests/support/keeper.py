@@ -1,4 +1,4 @@
-"""Keeps one server for a test session: ``python -m tests.support.keeper postgres|temporal DIRECTORY PID STARTED``.
+"""Keeps one server for a test session: ``python -m tests.support.keeper KIND DIRECTORY PID STARTED``.
 
 The first test that needs a server starts its keeper, whichever xdist worker that is; all workers then share it. It
 ends when the session's first process, PID, does, also by ``kill -9``: the keeper looks for it, and the server has the
@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.ports import free_port
@@ -22,8 +23,24 @@ from checkout.runtime.embedded.temporal import TIME_SKIPPING, EmbeddedTemporal
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
-def _server(kind: str, directory: Path) -> tuple[EmbeddedPostgres | EmbeddedTemporal, dict[str, str]]:
+class Server(Protocol):
+    """A server as a keeper sees it."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid while it runs."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+def _server(kind: str, directory: Path) -> tuple[Server | None, dict[str, str]]:
     log = directory / "server.log"
+    if kind == "container":
+        # Here, because it takes the other keepers half a second to import what they do not use.
+        from tests.support import container
+
+        return container.start()
     if kind == "postgres":
         postgres = EmbeddedPostgres(directory, log=log, configuration=VOLATILE)
         postgres.start()
@@ -56,7 +73,7 @@ def main(kind: str, directory: Path, owner: ProcessKey) -> None:
     try:
         server, answer = _server(kind, directory)
         _write(directory, answer)
-        while owner.process() is not None and server.pid is not None:
+        while server is not None and owner.process() is not None and server.pid is not None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
     except ServerFault as fault:
         _write(directory, {"fault": str(fault)})

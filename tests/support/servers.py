@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from checkout.runtime.embedded.process import ProcessKey
 
@@ -20,14 +21,18 @@ _VARIABLE = "CHECKOUT_TEST_SESSION"
 _SECONDS = 120
 
 
-def begin_session() -> None:
-    """Called once, by the session's first process, before it starts workers: they inherit where its servers are."""
+def begin_session(postgres: str = "postgres") -> None:
+    """Called once, by the session's first process, before it starts workers: they inherit where its servers are.
+
+    ``postgres`` is the kind of server that databases are made on: ``postgres`` (embedded) or ``container``.
+    """
     directory = Path(tempfile.mkdtemp(prefix="checkout-tests-"))
     # PostgreSQL may run as another user (see runtime/embedded/account.py) and has to pass.
     directory.chmod(0o711)
     owner = ProcessKey.of(os.getpid())
     assert owner is not None
-    os.environ[_VARIABLE] = json.dumps({"directory": str(directory), "pid": owner.pid, "started": owner.started})
+    session = {"directory": str(directory), "pid": owner.pid, "started": owner.started, "postgres": postgres}
+    os.environ[_VARIABLE] = json.dumps(session)
 
 
 def end_session() -> None:
@@ -52,6 +57,11 @@ def session_directory() -> Path:
     return Path(json.loads(os.environ[_VARIABLE])["directory"])
 
 
+def postgres_kind() -> str:
+    """The kind of server that this session makes its databases on."""
+    return str(json.loads(os.environ[_VARIABLE])["postgres"])
+
+
 @contextlib.contextmanager
 def exclusively(name: str) -> Iterator[None]:
     """Only one worker of the session at a time; released by the kernel where a worker dies."""
@@ -61,15 +71,18 @@ def exclusively(name: str) -> Iterator[None]:
 
 
 def server(kind: str) -> dict[str, str]:
-    """What the keeper of ``postgres`` (uri) or ``temporal`` (address) answers; the first caller starts it.
+    """What the keeper of ``postgres`` or ``container`` (uri) or ``temporal`` (address) answers; started if need be.
 
-    Raises RuntimeError with the server's own words where it does not start.
+    Skips the test where a container is asked for and Docker does not run. Raises RuntimeError with the server's own
+    words where it does not start.
     """
     directory = session_directory() / kind
     with exclusively(kind):
         if not (directory / "answer.json").exists():
             _start_keeper(kind, directory)
     answer: dict[str, str] = json.loads((directory / "answer.json").read_text())
+    if "absent" in answer:
+        pytest.skip(answer["absent"])
     if "fault" in answer:
         raise RuntimeError(answer["fault"])
     return answer
