@@ -16,7 +16,7 @@ from checkout.domain.ids import new_attempt_id
 from checkout.domain.messages import CancelRequest, ExtendRequest, PayRequest
 from checkout.domain.words import State
 from checkout.store import payments
-from checkout.store.carts import Owner
+from checkout.store.owner import Owner
 
 
 class Asking:

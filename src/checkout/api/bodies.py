@@ -1,5 +1,7 @@
 """What a request may carry, checked before any route: size, encoding, well-formed JSON, no NUL and no card numbers.
 
+The path, too: routers match with regular expressions, to which a line feed at the end is nothing.
+
 Python's JSON parser takes more than RFC 8259 and I-JSON (RFC 7493) do: it lets the last of two equal keys win, reads
 NaN and lone surrogates (which no UTF-8 text can hold), and guesses encodings. Where two readers differ,
 a checked value and a used value come to differ; so all of it is refused.
@@ -34,20 +36,26 @@ class BodyLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
         try:
-            declared = headers.get(b"content-length", b"0")
-            if declared.isdigit() and len(declared) < 19 and int(declared) > MAX_BODY:
-                raise _too_large()
-            body = await _read(receive)
-            if body is None:  # the caller is gone
-                return
-            if body and _is_json(headers.get(b"content-type", b"")):
-                check(parse(body))
+            body = await _admit(scope, receive)
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), send)
+        if body is not None:  # else the caller is gone
+            await self.app(scope, _replay(body, receive), send)
+
+
+async def _admit(scope: Scope, receive: Receive) -> bytes | None:
+    if not scope["path"].isprintable():
+        raise Problem("route_not_found", "A path has no control characters.")
+    headers = dict(scope["headers"])
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and len(declared) < 19 and int(declared) > MAX_BODY:
+        raise _too_large()
+    body = await _read(receive)
+    if body and _is_json(headers.get(b"content-type", b"")):
+        check(parse(body))
+    return body
 
 
 def parse(body: bytes) -> Any:

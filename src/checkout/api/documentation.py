@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from checkout.api.codes import kind_of
+from checkout.api.models.base import Answer, Request
+from checkout.api.models.checkouts import EXAMPLES as CHECKOUTS
 from checkout.api.models.problems import EXAMPLES, ProblemDetails
 from checkout.api.problems import MEDIA_TYPE
+from checkout.domain.words import State
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -34,10 +38,11 @@ def problem_example(code: str) -> dict[str, Any]:
     }
 
 
-def answer(description: str, example: dict[str, Any]) -> dict[str, Any]:
-    """A ``responses`` entry for an answer of the route's own model, with an example of its own."""
+def answer(description: str, state: State) -> dict[str, Any]:
+    """A ``responses`` entry: a checkout, with an example in this state."""
     schema = {"$ref": "#/components/schemas/Checkout"}
-    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+    # FastAPI drops the nulls of what a route says; the example itself is put in by `describe`.
+    return {"description": description, "content": {"application/json": {"schema": schema, "example": state.value}}}
 
 
 def problems(*codes: str) -> Responses:
@@ -64,8 +69,12 @@ def describe(app: FastAPI) -> None:
             document = generate()
             schemas = document["components"]["schemas"]
             schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+            examples = {model.__name__: _examples_of(model) for base in (Answer, Request) for model in _below(base)}
+            for name, schema in schemas.items():
+                if examples.get(name):
+                    schema["examples"] = examples[name]
             for media in _media(document):
-                _add_examples(media, schemas)
+                _add_examples(media, examples)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -80,13 +89,24 @@ def _media(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from answer.get("content", {}).values()
 
 
-def _add_examples(media: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _add_examples(media: dict[str, Any], examples: dict[str, list[Any]]) -> None:
+    if media.get("example") in CHECKOUTS:
+        media["example"] = CHECKOUTS[media["example"]]
     if "examples" in media or "example" in media:
         return
-    options = media.get("schema", {}).get("anyOf", [media.get("schema", {})])
-    for option in options:
-        name = option.get("$ref", "").rpartition("/")[2]
-        examples = schemas.get(name, {}).get("examples", [])
-        if examples:
-            media["examples"] = {f"example {n}": {"value": value} for n, value in enumerate(examples, 1)}
-            return
+    schema = media.get("schema", {})
+    for option in schema.get("anyOf", [schema]):
+        found = examples.get(option.get("$ref", "").rpartition("/")[2])
+        if found:
+            media["examples"] = {f"example {n}": {"value": value} for n, value in enumerate(found, 1)}
+
+
+def _examples_of(model: type[BaseModel]) -> list[Any]:
+    extra = model.model_config.get("json_schema_extra")
+    return list(extra.get("examples", [])) if isinstance(extra, dict) else []  # type: ignore[arg-type]
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _below(child)

@@ -228,7 +228,6 @@ def _refusal(cause: BaseException) -> Exception:
     if cause.type == _WORKFLOW_ENDED:
         return Ended()
     context = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
-    sentence = cause.message[:1].upper() + cause.message[1:].rstrip(".") + "."
     return Problem(
-        cause.type, sentence, context=context or None, retry_after=1 if cause.type == "checkout_closing" else None
+        cause.type, cause.message, context=context or None, retry_after=1 if cause.type == "checkout_closing" else None
     )

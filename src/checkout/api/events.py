@@ -6,7 +6,7 @@ from checkout.api.changes import Changes
 from checkout.api.models.checkouts import Checkout, LiveCheckout
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
-from checkout.store.carts import Owner
+from checkout.store.owner import Owner
 
 
 async def events(

@@ -44,7 +44,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail)
         self.code = code
-        self.detail = detail
+        self.detail = _sentence(detail)
         self.status = status or kind_of(code).status
         self.members = members
         if errors:
@@ -83,6 +83,16 @@ class Problem(Exception):
             headers=self.headers,
             media_type=MEDIA_TYPE,
         )
+
+
+def _sentence(detail: str) -> str:
+    """A detail as a sentence: lower rooms say theirs without a capital and a full stop, as Python's errors do."""
+    first = detail[:1].upper() if detail[:1].isalpha() and not detail.startswith(_IDS) else detail[:1]
+    return first + detail[1:] + ("" if detail.endswith((".", "!", "?")) else ".")
+
+
+#: A sentence that begins with one of our ids begins with it as it is.
+_IDS = ("cart_", "chk_", "pay_")
 
 
 def unavailable(what: str, *, retry_after: float = 2) -> Problem:

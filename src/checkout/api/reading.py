@@ -13,10 +13,10 @@ from checkout.api.shown_checkout import live_answer, record_answer, unknown_answ
 from checkout.domain.ids import cart_of
 from checkout.domain.progress import rfc3339
 from checkout.domain.words import State
-from checkout.store.carts import Owner
 from checkout.store.checkouts import CheckoutRecord, read_checkout
 from checkout.store.errors import CartNotFound
 from checkout.store.holds import read_hold
+from checkout.store.owner import Owner
 
 
 class Reading:

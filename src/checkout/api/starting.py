@@ -16,9 +16,9 @@ from checkout.api.validation import FieldError
 from checkout.domain.ids import new_attempt_id, new_checkout_id
 from checkout.domain.messages import CheckoutInput, Limits
 from checkout.store import payments
-from checkout.store.carts import Owner
 from checkout.store.errors import CartOrdered
 from checkout.store.holds import CartHold, read_hold
+from checkout.store.owner import Owner
 
 #: The answer's status and the checkout.
 Answered = tuple[int, Checkout]

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkout.domain.errors import DefiniteFailure
 from checkout.domain.ids import new_cart_id
-from checkout.domain.pricing import Pricing, Problem, price_cart
+from checkout.domain.pricing import Pricing, price_cart
 from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
 from checkout.store.owner import Owner
 from checkout.store.pricing import LoadedLine, PriceRules, load_cart
@@ -179,12 +180,12 @@ async def set_shipping_option(
     await _change(session, owner, cart_id, _SET_SHIPPING_OPTION, {"option": option})
     view = await view_cart(session, owner, cart_id, rules)
     if view.shipping_address is None:
-        raise Problem("address_missing", "the cart has no shipping address yet").failure()
+        raise DefiniteFailure("address_missing", "the cart has no shipping address yet")
     codes = [quote.code for quote in view.pricing.shipping_options]
     if option not in codes:
         country = view.shipping_address["country"]
         detail = f"{option[:64]!r} does not ship this cart to {country}"
-        raise Problem("shipping_option_unavailable", detail, {"options": codes}).failure()
+        raise DefiniteFailure("shipping_option_unavailable", detail, {"options": codes})
     return view
 
 

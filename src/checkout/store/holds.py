@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from checkout.store.carts import Owner
+from checkout.domain.allocation import Shortage, allocate
 from checkout.store.errors import CartNotFound
+from checkout.store.owner import Owner
+from checkout.store.reserving import read_demand
 from checkout.store.tables import Cart
 
 
@@ -32,17 +34,8 @@ async def read_hold(session: AsyncSession, owner: Owner, cart_id: str) -> CartHo
 
 
 async def short_of_stock(session: AsyncSession, cart_id: str) -> bool:
-    """Whether some line wants more than all warehouses that serve the cart's country have available now."""
-    return bool(await session.scalar(_SHORT, {"cart_id": cart_id}))
-
-
-_SHORT = text("""
-SELECT EXISTS (
-    SELECT FROM cart_lines l
-    LEFT JOIN cart_addresses a ON a.cart_id = l.cart_id AND a.kind = 'shipping'
-    WHERE l.cart_id = :cart_id AND l.quantity > (
-        SELECT COALESCE(sum(s.on_hand - s.reserved), 0) FROM stock s JOIN warehouses w ON w.id = s.warehouse_id
-        WHERE s.variant_id = l.variant_id AND w.active
-            AND (a.country IS NULL OR w.countries = '{}' OR a.country = ANY (w.countries)))
-)
-""")
+    """Whether a checkout of the cart would be refused for want of stock now; False while nobody knows where to."""
+    demand = await read_demand(session, cart_id)
+    if not demand.lines or demand.country is None:
+        return False
+    return isinstance(allocate(demand.lines, demand.stock, demand.country), Shortage)

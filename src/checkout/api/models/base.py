@@ -74,6 +74,8 @@ Line = Annotated[str, line_of(200), AfterValidator(_printable)]
 Short = Annotated[str, line_of(20), AfterValidator(_printable)]
 #: A coupon, a shipping option, a SKU, a token: chosen by others, looked up as it is.
 Code = Annotated[str, line_of(255), AfterValidator(_printable)]
+#: A session token.
+Token = Annotated[str, line_of(4096), AfterValidator(_printable)]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=999, description="1 to 999")]
 #: An amount that a caller names; what fits a 64-bit integer has 18 digits and more.
 Amount = Annotated[int, Field(strict=True, ge=0, le=10**15, description="Minor units")]

@@ -4,7 +4,20 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from checkout.api.models.base import Answer, Code, Country, Currency, Email, Line, Money, Quantity, Request, Short, Time
+from checkout.api.models.base import (
+    Answer,
+    Code,
+    Country,
+    Currency,
+    Email,
+    Line,
+    Money,
+    Quantity,
+    Request,
+    Short,
+    Time,
+    Token,
+)
 
 
 def _examples(*values: dict[str, Any]) -> Any:
@@ -100,7 +113,7 @@ class Claim(Request):
 
     model_config = ConfigDict(json_schema_extra=_examples({"session_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}))
 
-    session_token: Annotated[str, Field(min_length=1, max_length=4096)]
+    session_token: Token
 
 
 class PricedLine(Answer):

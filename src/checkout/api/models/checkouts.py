@@ -207,6 +207,11 @@ CANCELLED = _checkout(
     failed_at="2026-01-31T12:00:02Z",
     **_GIVING_BACK,
 )
+#: The examples by name.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    example["state"]: example
+    for example in (AWAITING_PAYMENT, VALIDATING, AUTHORIZING, COMPLETED, COMPENSATING, CANCELLED)
+}
 EVENT = (
     "event: checkout\nid: 4\ndata: " + json.dumps(AUTHORIZING) + "\n\n"
     "event: checkout\nid: 8\ndata: " + json.dumps(COMPLETED) + "\n\n"

@@ -18,9 +18,10 @@ from checkout.api.shown_checkout import record_answer
 from checkout.api.validation import FieldError
 from checkout.domain.ids import new_session_id
 from checkout.store import carts as store
-from checkout.store.carts import CartView, Owner
+from checkout.store.carts import CartView
 from checkout.store.checkouts import CheckoutRecord, read_running_checkout
 from checkout.store.holds import short_of_stock
+from checkout.store.owner import Owner
 
 router = APIRouter(prefix="/carts", tags=["carts"])
 

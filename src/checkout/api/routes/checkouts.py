@@ -16,11 +16,23 @@ from checkout.api.reading import ReadingDep
 from checkout.api.resources import ResourcesDep
 from checkout.api.routes.carts import OwnerDep
 from checkout.api.starting import StartingDep
+from checkout.domain.words import State
 
 router = APIRouter(prefix="/checkouts", tags=["checkouts"])
 
 READING = (*SESSION, "checkout_not_found", "validation_failed", *ENGINE)
 ASKING = (*READING, *BODY)
+#: What a phase from the payment on may refuse for good.
+PAYING = (
+    "gateway_refused",
+    "authorized_amount_differs",
+    "payment_authorization_timed_out",
+    "reservation_missing",
+    "capture_refused",
+    "captured_amount_differs",
+    "payment_capture_timed_out",
+    "workflow_terminated",
+)
 #: What a phase may refuse for good, beside the coupon's own codes.
 PHASES = (
     "empty_cart",
@@ -31,6 +43,8 @@ PHASES = (
     "price_missing",
     "no_shipping",
     "amount_too_large",
+    "pricing_impossible",
+    *PAYING,
     *COUPON_PROBLEMS,
 )
 
@@ -43,9 +57,9 @@ PING = 15
     status_code=201,
     summary="Start a checkout",
     responses={
-        201: answer("Its prices are locked, or with `payment`, it is completed", models.AWAITING_PAYMENT),
-        200: answer("The session's running one; `payment` was not applied", models.AWAITING_PAYMENT),
-        202: answer("Still running after 5 seconds", models.VALIDATING),
+        201: answer("Its prices are locked, or with `payment`, it is completed", State.AWAITING_PAYMENT),
+        200: answer("The session's running one; `payment` was not applied", State.AWAITING_PAYMENT),
+        202: answer("Still running after 5 seconds", State.VALIDATING),
         **problems(
             *SESSION,
             *BODY,
@@ -114,8 +128,8 @@ async def watch(
     "/{checkout_id}/payment",
     summary="Pay",
     responses={
-        200: answer("Paid: the checkout is completed", models.COMPLETED),
-        202: answer("Still running after 5 seconds", models.AUTHORIZING),
+        200: answer("Paid: the checkout is completed", State.COMPLETED),
+        202: answer("Still running after 5 seconds", State.AUTHORIZING),
         **problems(
             *ASKING,
             "card_number_refused",
@@ -126,6 +140,7 @@ async def watch(
             "checkout_expired",
             "checkout_cancelled",
             "checkout_failed",
+            *PAYING,
         ),
     },
 )
@@ -154,8 +169,8 @@ async def extend(checkout_id: CheckoutId, body: models.Extend, owner: OwnerDep, 
     "/{checkout_id}/cancel",
     summary="Cancel",
     responses={
-        200: answer("All is given back, the cart is open again", models.CANCELLED),
-        202: answer("Still giving back after 5 seconds", models.COMPENSATING),
+        200: answer("All is given back, the cart is open again", State.CANCELLED),
+        202: answer("Still giving back after 5 seconds", State.COMPENSATING),
         **problems(*ASKING, "too_late"),
     },
 )

@@ -1,0 +1,70 @@
+"""``/docs``: every call has an example of what is sent and of each answer, and the examples are true."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from checkout.api.codes import KINDS
+from checkout.api.models import carts, checkouts, orders, products
+from checkout.api.models.problems import ProblemDetails
+from checkout.api.routes import health
+from tests.api.routes import Route, document, routes
+
+MODULES = (carts, checkouts, orders, products, health)
+MODELS: dict[str, type[BaseModel]] = {
+    model.__name__: model
+    for module in MODULES
+    for model in vars(module).values()
+    if isinstance(model, type) and issubclass(model, BaseModel)
+}
+
+
+def examples(media: dict[str, Any]) -> list[Any]:
+    return [media["example"]] if "example" in media else [each["value"] for each in media["examples"].values()]
+
+
+def model_of(media: dict[str, Any]) -> type[BaseModel]:
+    schema = media["schema"]
+    name = next(each["$ref"] for each in (schema, *schema.get("anyOf", [])) if "$ref" in each).rpartition("/")[2]
+    return ProblemDetails if name == "ProblemDetails" else MODELS[name]
+
+
+@pytest.mark.parametrize("route", routes(), ids=str)
+def test_every_call_has_true_examples(route: Route) -> None:
+    assert route.operation["summary"]
+    assert route.operation["description"]
+    for media in route.operation.get("requestBody", {}).get("content", {}).values():
+        for example in examples(media):
+            model_of(media).model_validate(example)
+    succeeding = [status for status in route.operation["responses"] if status.startswith("2")]
+    assert succeeding
+    for status, answer in route.operation["responses"].items():
+        assert answer["description"]
+        for kind, media in answer["content"].items():
+            assert examples(media)
+            for example in examples(media):
+                if kind == "text/event-stream":
+                    for line in example.splitlines():
+                        if line.startswith("data: "):
+                            checkouts.Checkout.model_validate_json(line.removeprefix("data: "))
+                    continue
+                shown = model_of(media).model_validate(example)
+                if isinstance(shown, ProblemDetails):
+                    assert str(shown.status) == status
+
+
+def test_every_documented_problem_is_of_a_known_code_and_every_code_is_documented() -> None:
+    documented = {
+        code
+        for route in routes()
+        for answer in route.operation["responses"].values()
+        for code in answer["content"].get("application/problem+json", {}).get("examples", {})
+    }
+    undocumented = {"route_not_found", "method_not_allowed", "internal_error"}  # of no route, or of every one
+    assert documented <= KINDS.keys()
+    assert KINDS.keys() - documented - undocumented == set()
+
+
+def test_names_of_the_problems_schema_are_there() -> None:
+    assert document()["components"]["schemas"]["ProblemDetails"]["properties"].keys() >= {"type", "code", "errors"}
