@@ -176,8 +176,11 @@ def test_half_made_directories_are_made_anew(dev: Dev) -> None:
 
 
 def test_a_child_that_cannot_start_ends_all_with_its_last_words(dev: Dev) -> None:
+    dev.environment |= {"CHECKOUT_DATABASE_URL": "postgresql://db/shop", "CHECKOUT_HTTPPORT": "80"}
     dev.begin()
     until(lambda: dev.ended or (dev.data / "postgres" / "data" / "PG_VERSION").exists(), "no data directory was made")
+    assert "CHECKOUT_DATABASE_URL is not used: `checkout dev` runs its own" in dev.said()
+    assert "CHECKOUT_HTTPPORT is not a setting; CHECKOUT_HTTP_PORT is" in dev.said()
     dev.signal(signal.SIGTERM)
     with (dev.data / "postgres" / "data" / "postgresql.conf").open("a") as configuration:
         configuration.write("no_such_setting = on\n")

