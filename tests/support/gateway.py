@@ -1,11 +1,14 @@
 """The simulated gateway as the tests run it: over real HTTP, with rows in a real database."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
 
 import aiohttp
 
+from checkout.payments.events import Event
+from checkout.payments.methods import Method
 from checkout.payments.port import Gateway, Payment
 from checkout.payments.simulated.client import SimulatedGateway
 from checkout.payments.simulated.server import create_app
@@ -74,11 +77,19 @@ class Interposed:
         self.after: dict[str, Hook] = {}
         self.calls: list[str] = []
 
+    @property
+    def name(self) -> str:
+        return self.real.name
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        return self.real.methods
+
     async def create(self, **values: Any) -> Payment:
         return await self._call("create", self.real.create(**values))
 
-    async def confirm(self, payment_id: str, *, key: str) -> Payment:
-        return await self._call("confirm", self.real.confirm(payment_id, key=key))
+    async def confirm(self, payment_id: str, *, key: str, return_url: str | None = None) -> Payment:
+        return await self._call("confirm", self.real.confirm(payment_id, key=key, return_url=return_url))
 
     async def capture(self, payment_id: str, *, amount: int, key: str) -> Payment:
         return await self._call("capture", self.real.capture(payment_id, amount=amount, key=key))
@@ -89,8 +100,17 @@ class Interposed:
     async def refund(self, payment_id: str, *, amount: int, key: str) -> Payment:
         return await self._call("refund", self.real.refund(payment_id, amount=amount, key=key))
 
+    async def return_unowed(self, payment_id: str, *, amount: int, key: str) -> Payment:
+        return await self._call("return_unowed", self.real.return_unowed(payment_id, amount=amount, key=key))
+
     async def fetch(self, payment_id: str) -> Payment:
         return await self._call("fetch", self.real.fetch(payment_id))
+
+    def list_payments(self, *, since: datetime) -> AsyncIterator[Payment]:
+        return self.real.list_payments(since=since)
+
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+        return self.real.parse_event(headers, body)
 
     async def close(self) -> None:
         await self.real.close()

@@ -27,6 +27,7 @@ _SENTENCES = {
     DeclineCode.INSUFFICIENT_FUNDS: "the card was declined: insufficient funds",
     DeclineCode.EXPIRED_CARD: "the card was declined: it has expired",
     DeclineCode.INVALID_TOKEN: "the payment token is not one the gateway knows",
+    DeclineCode.NOT_APPROVED: "the payment was not approved",
 }
 
 

@@ -38,5 +38,9 @@ class AttemptKeys:
         """
         return self._key(f"refund:{refunded}:{until}")
 
+    def return_unowed(self, *, returned: int, until: int) -> str:
+        """Key for sending back what nobody owed, from ``returned`` to ``until`` (minor units)."""
+        return self._key(f"return_unowed:{returned}:{until}")
+
     def _key(self, operation: str) -> str:
         return f"{self.checkout_id}:{self.attempt_id}:{operation}"

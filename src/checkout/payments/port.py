@@ -4,14 +4,24 @@ A payment object is *created* first, which moves no money; its id is stored; onl
 authorizes. So whoever undoes a checkout always knows every object that could come to hold money, and cancelling an
 object is its tombstone: a confirm that wakes up later is refused (G5).
 
+Confirming leads to one of four: *authorized*; *declined*; *requires_action*, the buyer has to approve somewhere else
+(3-D Secure, PayPal); *pending*, the buyer was told where to send the money (a bank transfer). From the last two a
+payment goes on without the shop. The gateway then sends an event, and whoever waits fetches the payment.
+
 All operations may be repeated. Those that change something take an idempotency key (``payments/keys.py``), and beyond
 that an object that is already where an operation leads is answered as it is: confirming what is authorized,
-capturing what is captured with the same amount, cancelling what is voided.
+capturing what is captured with the same amount, cancelling what is voided. The answer to a repeated key is the answer
+of then: where a payment may have gone on since, ``fetch`` tells.
 """
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
+
+from checkout.payments.events import Event
+from checkout.payments.methods import Method
 
 
 class GatewayStatus(StrEnum):
@@ -39,14 +49,53 @@ class DeclineCode(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     EXPIRED_CARD = "expired_card"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - a code, not a secret
+    #: The buyer, or the bank that asked him, did not approve it (3-D Secure, PayPal).
+    NOT_APPROVED = "not_approved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """The buyer has to go to ``url`` and approve; from there the gateway leads him back to ``return_url``, if any."""
+
+    url: str
+    return_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankDetails:
+    """The buyer has to transfer ``amount`` (minor units; what is still missing) with ``reference`` as its purpose.
+
+    ``url`` shows the same to people.
+    """
+
+    url: str
+    iban: str
+    bic: str
+    holder: str
+    reference: str
+    amount: int
+    currency: str
+
+
+NextAction = Redirect | BankDetails
+
+
+def next_action_document(action: NextAction) -> dict[str, Any]:
+    """What the buyer has to do, as storefronts are told: ``type`` redirect or bank_details, and the fields it has."""
+    kind = "redirect" if isinstance(action, Redirect) else "bank_details"
+    return {"type": kind} | {name: value for name, value in asdict(action).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """A payment object as the gateway has it. All amounts are integers in minor units of ``currency``.
 
-    ``amount`` is what it was created for; at rest ``authorized = captured + voided``, and what the shop keeps is
-    ``captured - refunded``.
+    ``amount`` is what it was created for; at rest ``authorized = captured + voided``, and what the shop keeps of it is
+    ``captured - refunded``. ``next_action`` is there as long as the buyer has something to do.
+
+    What a bank transfer brings is authorized as it arrives, up to ``amount``: less leaves the payment pending and
+    ``missing`` says how much. What comes beyond it, or once the payment is authorized or final, can pay for nothing:
+    it is ``unowed`` (in all, ever) and goes back by ``return_unowed`` (``returned`` of it so far).
     """
 
     payment_id: str
@@ -59,13 +108,25 @@ class Payment:
     captured: int = 0
     refunded: int = 0
     voided: int = 0
+    unowed: int = 0
+    returned: int = 0
     decline_code: DeclineCode | None = None
+    next_action: NextAction | None = None
 
     @property
     def settled(self) -> bool:
-        """Whether it holds no money and never will: final, and nothing of it captured or authorized is left."""
+        """Whether it holds no money: final, nothing captured, authorized or unowed is left.
+
+        It can hold none again by anything that the shop does; only a bank can still send money to it (``unowed``).
+        """
         final = self.status in {GatewayStatus.VOIDED, GatewayStatus.REFUNDED}
-        return final and self.captured == self.refunded and self.authorized == self.captured + self.voided
+        given_back = self.captured == self.refunded and self.unowed == self.returned
+        return final and given_back and self.authorized == self.captured + self.voided
+
+    @property
+    def missing(self) -> int:
+        """What has not been authorized of the amount, in minor units: of a pending transfer, what is still to come."""
+        return self.amount - self.authorized
 
 
 class GatewayError(Exception):
@@ -97,14 +158,31 @@ class Unavailable(GatewayError):
 class Gateway(Protocol):
     """A payment gateway. Every operation raises ``Unavailable`` (try again) or ``Refused`` (do not)."""
 
+    @property
+    def name(self) -> str:
+        """By what the shop calls it: the value of its setting, and the last part of its webhooks' address."""
+        ...
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """What buyers may pay with, and what its tokens look like (``payments/methods.py``)."""
+        ...
+
     async def create(
         self, *, checkout_id: str, attempt_id: str, currency: str, amount: int, method: str, token: str | None, key: str
     ) -> Payment:
-        """Make a payment object that moves no money. ``amount``: minor units, at least 1; ``token`` names the card."""
+        """Make a payment object that moves no money. ``amount``: minor units, at least 1; ``token`` names the card.
+
+        Raises ``Declined`` where the token is none that the gateway knows.
+        """
         ...
 
-    async def confirm(self, payment_id: str, *, key: str) -> Payment:
-        """Authorize the payment; raises ``Declined``, and ``Refused`` once it was cancelled."""
+    async def confirm(self, payment_id: str, *, key: str, return_url: str | None = None) -> Payment:
+        """Authorize the payment, or ask the buyer for what it needs (``next_action``).
+
+        ``return_url`` is where the buyer comes back to from the gateway's page; the same in every repeat. Raises
+        ``Declined``, and ``Refused`` once it was cancelled.
+        """
         ...
 
     async def capture(self, payment_id: str, *, amount: int, key: str) -> Payment:
@@ -112,15 +190,36 @@ class Gateway(Protocol):
         ...
 
     async def cancel(self, payment_id: str, *, key: str) -> Payment:
-        """Void what is not captured; the object can never be confirmed again. Refused once it is captured."""
+        """Void what is not captured; the object can never be confirmed again. Refused once it is captured.
+
+        What a bank transfer has brought so far is sent back by the gateway.
+        """
         ...
 
     async def refund(self, payment_id: str, *, amount: int, key: str) -> Payment:
         """Give money back; ``amount`` in minor units, at most what is captured and not yet refunded."""
         ...
 
+    async def return_unowed(self, payment_id: str, *, amount: int, key: str) -> Payment:
+        """Send back what nobody owed; ``amount`` in minor units, at most what is unowed and not yet returned.
+
+        Refused by a gateway that takes no bank transfers: nothing is ever unowed there.
+        """
+        ...
+
     async def fetch(self, payment_id: str) -> Payment:
         """The payment as it is now; ``Refused`` when the gateway does not know it."""
+        ...
+
+    def list_payments(self, *, since: datetime) -> AsyncIterator[Payment]:
+        """Every payment that was created at or after an (aware) time, oldest first, page by page as it is asked for."""
+        ...
+
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+        """The event that a webhook brought; ``headers`` by names in lower case (or whatever their case), the raw body.
+
+        Raises BadSignature where it is missing, wrong, stale (``events.TOLERANCE``), or signs no event.
+        """
         ...
 
     async def close(self) -> None:

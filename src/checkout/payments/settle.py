@@ -12,7 +12,7 @@ ROUNDS = 10
 
 
 async def settle_to_zero(gateway: Gateway, payment_id: str, keys: AttemptKeys) -> Payment:
-    """Fetch; refund what is captured, cancel what is not; repeat until the gateway confirms that nothing is left.
+    """Fetch; return what is unowed, refund what is captured, cancel what is not; repeat until nothing is left.
 
     Returns the settled payment: void or wholly refunded, and refusing any later confirm. Raises ``Unavailable`` when
     it is to be tried again, ``Refused`` when the gateway refuses although nothing has changed since we looked: that
@@ -36,7 +36,10 @@ async def settle_to_zero(gateway: Gateway, payment_id: str, keys: AttemptKeys) -
 
 async def _give_back(gateway: Gateway, payment: Payment, keys: AttemptKeys) -> None:
     left = payment.captured - payment.refunded
-    if left > 0:
+    if unowed := payment.unowed - payment.returned:
+        key = keys.return_unowed(returned=payment.returned, until=payment.unowed)
+        await gateway.return_unowed(payment.payment_id, amount=unowed, key=key)
+    elif left > 0:
         key = keys.refund(refunded=payment.refunded, until=payment.captured)
         await gateway.refund(payment.payment_id, amount=left, key=key)
     else:

@@ -52,7 +52,10 @@ def payment_json(record: Record) -> dict[str, Any]:
         "captured": record.captured,
         "refunded": record.refunded,
         "voided": record.voided,
+        "unowed": 0,
+        "returned": 0,
         "decline_code": record.decline_code,
+        "next_action": None,
     }
 
 
