@@ -270,6 +270,26 @@ async def test_a_replaced_attempt_that_wakes_up_late_holds_nothing(paying: Payin
     assert paying.checkout()["attempt_id"] == second
 
 
+@pytest.mark.parametrize("place", ["before create", "after create", "before confirm", "after confirm"])
+async def test_a_replaced_attempt_that_wakes_up_after_its_successor_was_declined_pays_nothing(
+    paying: Paying, place: str
+) -> None:
+    """The checkout waits for a payment again, so its state admits the phase; but this attempt no longer counts."""
+    first, second = await paying.attempt(), await paying.attempt("tok_chargeDeclined")
+    when, operation = place.split()
+    pause = Pause()
+    getattr(paying.gateway, when)[operation] = pause
+    late = asyncio.create_task(paying.authorize(first))
+    await pause.reached.wait()
+    assert not (await paying.authorize(second)).authorized
+    pause.go()
+    with pytest.raises(ApplicationError) as replaced:
+        await late
+    assert (replaced.value.type, replaced.value.non_retryable) == ("attempt_replaced", True)
+    assert (paying.checkout()["state"], paying.checkout()["attempt_id"]) == ("awaiting_payment", second)
+    assert all(item["authorized"] == item["voided"] for item in await paying.ledger())
+
+
 async def test_a_replaced_attempt_never_takes_its_place_back(paying: Paying) -> None:
     first, second = await paying.attempt("tok_gatewayDown"), await paying.attempt("tok_chargeDeclined")
     with pytest.raises(ApplicationError):
