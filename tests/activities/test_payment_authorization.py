@@ -8,6 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from checkout.activities.cart_validation import CartValidation
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.domain.messages import AuthorizationInput
 from checkout.payments.port import GatewayStatus, Payment, Refused, Unavailable
@@ -453,6 +454,14 @@ async def test_void_of_a_completed_checkout_is_refused(paying: Paying) -> None:
             await compensation()
         assert (completed.value.type, completed.value.non_retryable) == ("checkout_completed", True)
     assert await paying.money() == [(TOTAL, TOTAL, 0, 0)]
+
+
+async def test_a_payment_whose_phase_was_never_reached_leaves_no_token(paying: Paying) -> None:
+    """An express checkout that fails before: void does not run, the unlocking of the cart does."""
+    attempt = await paying.attempt()
+    await paying.run(CartValidation(paying.sessions).unlock, paying.compensation())
+    assert (paying.row(attempt)["status"], paying.row(attempt)["token"]) == ("discarded", None)
+    assert paying.checkout()["state"] == "expired"
 
 
 async def test_void_is_tried_again_until_the_gateway_answers(paying: Paying) -> None:

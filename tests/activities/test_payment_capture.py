@@ -38,6 +38,15 @@ async def test_it_captures_the_total_once(paying: Paying) -> None:
     assert await paying.money() == [(TOTAL, TOTAL, 0, 0)]
 
 
+async def test_payments_that_nobody_used_leave_no_token(paying: Paying) -> None:
+    """Stored by an API that died before the workflow heard of it."""
+    unused = await paying.attempt("tok_visa")
+    used = await authorized(paying)
+    await paying.capture()
+    assert (paying.row(unused)["status"], paying.row(unused)["token"]) == ("discarded", None)
+    assert paying.row(used)["status"] == "captured"
+
+
 async def test_ten_runs_at_once_capture_once(paying: Paying) -> None:
     await authorized(paying)
     results = await asyncio.gather(*(paying.capture() for _ in range(10)))

@@ -13,6 +13,7 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import CartValidated, CartValidationInput, Compensated, CompensationInput
 from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
+from checkout.store import payments
 from checkout.store.closing import close_undone, lock_cart
 from checkout.store.fence import Held, begin, begin_compensation, finish
 from checkout.store.reserving import CartDemand, read_demand
@@ -81,5 +82,7 @@ async def _unlock(session: AsyncSession, given: CompensationInput) -> Compensate
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)
+    # An express payment was stored before its phase was reached; what was not used is not kept.
+    await payments.discard_unused(session, given.checkout_id)
     version, unlocked = await close_undone(session, given)
     return Compensated(version, unlocked)

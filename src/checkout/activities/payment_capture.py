@@ -31,6 +31,8 @@ class _Authorized:
     currency: str
     total: int
     others: list[tuple[str, str]]
+    #: Whether payments were stored that nobody used; their tokens are not kept.
+    unused: bool
 
     @property
     def keys(self) -> AttemptKeys:
@@ -113,6 +115,7 @@ async def _begin(session: AsyncSession, given: PhaseInput) -> _Authorized | Capt
         currency=currency,
         total=total,
         others=payments.unsettled([one for one in attempts if one.id != attempt.id]),
+        unused=any(one.status == "new" for one in attempts),
     )
 
 
@@ -124,6 +127,8 @@ async def _captured(
         return answer
     for other, theirs in settled:
         await payments.record(session, other, **settled_columns(theirs))
+    if begun.unused:
+        await payments.discard_unused(session, begun.checkout_id)
     await payments.record(session, begun.attempt_id, status="captured", captured=payment.captured)
     return await finish(
         session,
