@@ -98,19 +98,17 @@ async def enter(session: AsyncSession, checkout_id: str, phase: Phase, *, key: s
     times). Raises Fenced when the checkout is being undone, closed, unknown or no longer holds its cart, and
     DefiniteFailure ``out_of_order`` when the checkout stands at another phase and this one was not done.
     """
-    held = _admit(*await _lock_known(session, checkout_id), phase, key or phase)
-    _require_cart(held)
-    return held
+    checkout, cart = await _lock_known(session, checkout_id)
+    if checkout.state != State.COMPLETED:
+        _require_running(checkout, cart)
+    return _admit(checkout, cart, phase, key or phase)
 
 
 async def enter_running(session: AsyncSession, checkout_id: str) -> Held:
     """Lock the checkout and its cart for something beside the phases. Raises Fenced as :func:`enter` does."""
     checkout, cart = await _lock_known(session, checkout_id)
-    if State(checkout.state) in FENCED:
-        raise Fenced(checkout_id, checkout.state)
-    held = Held(checkout, cart, None)
-    _require_cart(held)
-    return held
+    _require_running(checkout, cart)
+    return Held(checkout, cart, None)
 
 
 def _admit(checkout: Checkout, cart: Cart, phase: Phase, key: str) -> Held:
@@ -126,9 +124,11 @@ def _admit(checkout: Checkout, cart: Cart, phase: Phase, key: str) -> Held:
     return Held(checkout, cart, stored)
 
 
-def _require_cart(held: Held) -> None:
-    if held.cart.locked_by != held.id and held.checkout.state != State.COMPLETED:
-        raise Fenced(held.id, "without its cart")
+def _require_running(checkout: Checkout, cart: Cart) -> None:
+    if State(checkout.state) in FENCED:
+        raise Fenced(checkout.id, checkout.state)
+    if cart.locked_by != checkout.id:
+        raise Fenced(checkout.id, "without its cart")
 
 
 def _closing(cart_id: str) -> DefiniteFailure:
