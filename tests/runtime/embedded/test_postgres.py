@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from checkout.runtime.embedded import ServerFault
+from checkout.runtime.embedded.account import unprivileged_account
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
+from checkout.runtime.embedded.process import ProcessKey, launch
 
 Make = Callable[[Path], EmbeddedPostgres]
 
@@ -85,14 +87,37 @@ def test_a_server_whose_first_process_is_killed_starts_again_with_its_data(make:
     uri = server.ensure_database("shop")
     with psycopg.connect(uri) as connection:
         connection.execute("CREATE TABLE words AS SELECT 'kept' AS word")
-    # Still connected: its process goes on for a moment after the first one is gone, and must be gone before the next.
-    with psycopg.connect(uri):
+    # A process that goes on after the first one is gone must be gone before the next server begins: both would write.
+    with psycopg.connect(uri) as connection:
+        straggler = ProcessKey.of(connection.info.backend_pid)
+        assert straggler is not None
+        os.kill(straggler.pid, signal.SIGSTOP)
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
-        run(server)
+        server.start()
+        assert straggler.process() is None
+        server.wait_ready()
 
     with psycopg.connect(server.ensure_database("shop")) as connection:
         assert connection.execute("SELECT word FROM words").fetchall() == [("kept",)]
+
+
+def test_lock_files_whose_process_is_somebody_else_s_by_now_are_stale(make: Make, tmp_path: Path) -> None:
+    server = run(make(tmp_path / "postgres"))
+    server.stop()
+    account = unprivileged_account(server.directory)
+    somebody = launch(["/bin/sleep", "600"], log=tmp_path / "sleep.log", account=account)
+    try:
+        pid = f"{somebody.pid}\n{server.directory / 'data'}\n0\n5432\n\n\n"
+        (server.directory / "data" / "postmaster.pid").write_text(pid)
+        (server.directory / "socket" / ".s.PGSQL.5432.lock").write_text(pid)
+
+        run(server)
+
+        assert somebody.poll() is None
+    finally:
+        somebody.kill()
+        somebody.wait()
 
 
 def test_a_server_that_cannot_start_says_why(make: Make, tmp_path: Path) -> None:

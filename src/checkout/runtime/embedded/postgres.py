@@ -139,7 +139,7 @@ class EmbeddedPostgres(ManagedProcess):
         All of them and not only the first: while one lives it writes into the memory and files that the next would use.
         """
         if (self._data / "postmaster.pid").exists() or (self.directory / "data.making").exists():
-            end_all(_postgres_processes(self.directory), signal.SIGQUIT, 10)
+            end_all(_postgres_processes(self.directory), signal.SIGQUIT, 2)
 
     def _forget_stale_locks(self) -> None:
         """Remove the lock files of a server that is gone: postgres refuses them once their pids are anybody's."""
