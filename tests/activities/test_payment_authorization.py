@@ -190,6 +190,8 @@ async def test_less_than_the_total_is_refused_and_given_back(paying: Paying) -> 
     assert difference.value.details[0] == {"currency": "EUR", "expected": TOTAL, "authorized": TOTAL // 2}
     assert await paying.money() == [(TOTAL // 2, 0, 0, TOTAL // 2)]
     assert (paying.row(attempt)["status"], paying.row(attempt)["code"]) == ("voided", "authorized_amount_differs")
+    assert (await paying.void()).version == paying.checkout()["version"]
+    assert paying.checkout()["payment_status"] == "voided"
 
 
 async def test_another_currency_is_refused_and_given_back(paying: Paying) -> None:

@@ -4,7 +4,7 @@ No transaction is open while the gateway is called: locks would be held for as l
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,8 @@ from checkout.payments.port import Gateway, GatewayError, Payment, Refused, Unav
 from checkout.payments.settle import settle_to_zero
 from checkout.runtime.database import Sessions, in_transaction
 from checkout.store import payments
-from checkout.store.fence import begin_compensation
+from checkout.store.fence import Undoing, begin_compensation
+from checkout.store.tables import PaymentAttempt
 
 #: Where the workflow set no heartbeat timeout.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=9)
@@ -124,24 +125,28 @@ async def _begin(session: AsyncSession, given: CompensationInput) -> tuple[int, 
     if undoing.checkout is None:
         return undoing.version, []
     await payments.discard_unused(session, given.checkout_id)
-    return undoing.version, payments.unsettled(await payments.attempts_of(session, given.checkout_id))
+    attempts = await payments.attempts_of(session, given.checkout_id)
+    objects = payments.unsettled(attempts)
+    return undoing.version if objects else await _note_status(session, undoing, attempts), objects
 
 
 async def _finish(
     session: AsyncSession, given: CompensationInput, settled: Sequence[tuple[str, Payment]]
 ) -> Compensated:
     undoing = await begin_compensation(session, given)
-    version = undoing.version
     for attempt_id, payment in settled:
         await payments.record(session, attempt_id, **settled_columns(payment))
-    if undoing.checkout is not None and (status := _status_of(payment for _, payment in settled)):
-        version = await payments.set_payment_status(session, given.checkout_id, status)
-    return Compensated(version, len(settled))
+    attempts = await payments.attempts_of(session, given.checkout_id)
+    return Compensated(await _note_status(session, undoing, attempts), len(settled))
 
 
-def _status_of(settled: Iterable[Payment]) -> PaymentStatus | None:
-    """What the checkout's payment now stands at; nothing, where no attempt had moved any money."""
-    moved = [payment for payment in settled if payment.authorized]
-    if any(payment.refunded for payment in moved):
-        return PaymentStatus.REFUNDED
-    return PaymentStatus.VOIDED if moved else None
+async def _note_status(session: AsyncSession, undoing: Undoing, attempts: Sequence[PaymentAttempt]) -> int:
+    """Write what the checkout's payment has come to, once all of it is settled; gives the row's version."""
+    moved = [attempt for attempt in attempts if attempt.authorized]
+    refunded = any(attempt.refunded for attempt in moved)
+    status = PaymentStatus.REFUNDED if refunded else PaymentStatus.VOIDED
+    if undoing.checkout is None or not moved or payments.unsettled(attempts):
+        return undoing.version
+    if undoing.checkout.payment_status == status:
+        return undoing.version
+    return await payments.set_payment_status(session, undoing.checkout.id, status)
