@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -78,6 +79,19 @@ class Run:
         """The checkout as its workflow sees it."""
         view: m.CheckoutView = await self.handle.query(contract.VIEW, result_type=m.CheckoutView)
         return view
+
+    async def details(self) -> str:
+        """What the Temporal UI shows as the workflow's current details."""
+        metadata = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(metadata.current_details)
+
+    async def notes(self, note: str) -> None:
+        """Waits until the details say so."""
+
+        async def noted() -> bool:
+            return note in await self.details()
+
+        await eventually(noted, f"the details say: {note}")
 
     async def reaches(self, state: State) -> None:
         """Waits until the checkout stands there."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from checkout.domain.contract import ActivityContract
@@ -86,5 +87,14 @@ def waits_after(gate: Gate) -> Around:
         answer = await attempt()
         await gate()
         return answer
+
+    return around
+
+
+def refuses(code: str) -> Around:
+    """The attempt fails as if for good."""
+
+    async def around(_: Callable[[], Awaitable[Any]]) -> Any:
+        raise ApplicationError(f"refused with {code}", type=code, non_retryable=True)
 
     return around

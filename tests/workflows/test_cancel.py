@@ -1,7 +1,6 @@
 """Cancelling, by the storefront, by ops and in Temporal: allowed until order creation begins, refused after it."""
 
 import pytest
-from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -41,18 +40,6 @@ async def _ends_canceled(run: Run) -> None:
     assert (await run.handle.describe()).status is WorkflowExecutionStatus.CANCELED
 
 
-async def _details(run: Run) -> str:
-    metadata = await run.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return str(metadata.current_details)
-
-
-async def _notes(run: Run, note: str) -> None:
-    async def noted() -> bool:
-        return note in await _details(run)
-
-    await eventually(noted, f"the details say: {note}")
-
-
 @pytest.mark.parametrize(("activity", "undone"), EARLY, ids=lambda value: getattr(value, "name", "undone"))
 @pytest.mark.parametrize("by", ["update", "temporal"])
 async def test_while_a_phase_runs(
@@ -71,7 +58,7 @@ async def test_while_a_phase_runs(
             assert (await run.result()).outcome is Outcome.CANCELLED
         else:
             await run.handle.cancel()
-            await _notes(run, "canceled in Temporal")
+            await run.notes("canceled in Temporal")
             gate.open()
             await _ends_canceled(run)
         # The phase was begun, so that it is undone, whatever came of it.
@@ -119,7 +106,7 @@ async def test_while_waiting_for_the_payment(temporal_env: TemporalEnvironment, 
             view = await run.cancel("ops", "the buyer called")
             assert view.state is State.CANCELLED
             assert (await run.result()).outcome is Outcome.CANCELLED
-            assert "cancelled by ops: the buyer called" in await _details(run)
+            assert "cancelled by ops: the buyer called" in await run.details()
         else:
             await run.handle.cancel()
             await _ends_canceled(run)
@@ -150,7 +137,7 @@ async def test_refused_once_the_order_is_being_made(temporal_env: TemporalEnviro
         assert refusal(caught.value) == "too_late"
         await run.handle.cancel()
 
-        await _notes(run, "a Cancel from Temporal was ignored")
+        await run.notes("a Cancel from Temporal was ignored")
         gate.open()
         assert (await run.result()).outcome is Outcome.COMPLETED
         assert compensations(fakes) == []
@@ -164,7 +151,7 @@ async def test_a_temporal_cancel_does_not_interrupt_compensations(temporal_env: 
         run = await engine.launch()
         await gate.reached.wait()
         await run.handle.cancel()
-        await _notes(run, "a Cancel from Temporal was ignored: the checkout was compensating")
+        await run.notes("a Cancel from Temporal was ignored: the checkout was compensating")
         # An update that comes meanwhile is answered once everything is given back.
         cancelling = await run.begin(contract.CANCEL, CancelRequest())
         gate.open()

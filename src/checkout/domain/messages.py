@@ -21,6 +21,8 @@ class Limits:
     payment_attempts: int = 3
     #: How far prices may move between snapshot and order before it is logged, in minor units.
     price_drift_tolerance: int = 1
+    #: How long a compensation that was refused as if for good waits, for people to mend the cause, before its next try.
+    refused_compensation_pause: int = 300
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,11 @@ class Checkout:
         self._checkout = checkout
         self._progress = Progress(checkout, locked_at=workflow.info().workflow_start_time)
         self._journal = Journal(self._progress)
-        self._saga = Saga(on_change=self._journal.undoing, on_result=self._progress.saw)
+        self._saga = Saga(
+            on_change=self._journal.undoing,
+            on_result=self._progress.saw,
+            pause=timedelta(seconds=checkout.limits.refused_compensation_pause),
+        )
         self._cancel: m.CancelRequest | None = None
         self._canceled_in_temporal = False
 

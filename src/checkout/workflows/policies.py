@@ -44,5 +44,3 @@ UNDO_GATEWAY = Policy(
     retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60)),
     heartbeat=timedelta(seconds=10),
 )
-#: The pause after a compensation was refused as if for good: people mend the cause, then it is tried again.
-REFUSED_PAUSE = timedelta(minutes=5)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -17,7 +18,7 @@ from checkout.domain.contract import (
 from checkout.domain.messages import Compensated, CompensationInput
 from checkout.domain.words import Phase
 from checkout.workflows.failures import definite, sentence
-from checkout.workflows.policies import REFUSED_PAUSE, UNDO_DATABASE, UNDO_GATEWAY, Policy
+from checkout.workflows.policies import UNDO_DATABASE, UNDO_GATEWAY, Policy
 
 Compensation = ActivityContract[CompensationInput, Compensated]
 
@@ -42,6 +43,8 @@ class Saga:
     #: Told what runs now, and the last failure of it.
     on_change: Callable[[list[str], str | None], None]
     on_result: Callable[[Compensated], None]
+    #: Before a compensation is tried again that was refused as if for good.
+    pause: timedelta
     _registered: list[Compensation] = field(default_factory=list)
     _running: list[str] = field(default_factory=list)
 
@@ -96,7 +99,7 @@ class Saga:
                 # Compensations have no definite failure. One that claims to (a defect, or a gateway that refuses for
                 # good) is not given up: people see it here, mend the cause, and it goes on.
                 self.on_change(self._running, f"{compensation.name}: {sentence(error)}")
-                await workflow.sleep(REFUSED_PAUSE, summary=f"Next try of {compensation.name}")
+                await workflow.sleep(self.pause, summary=f"Next try of {compensation.name}")
             else:
                 self.on_result(result)
                 return

@@ -1,0 +1,339 @@
+"""Every path that a checkout can take, by name: the tests walk them, and their recorded histories are replayed.
+
+A path runs on a stage where everything is real; only faults are put in front of activities where a path needs an
+attempt that breaks or waits. Add a path here, then record its history with ``make histories``.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from checkout.domain import contract
+from checkout.domain.contract import ActivityContract
+from checkout.domain.messages import CancelRequest, Limits
+from checkout.domain.words import Phase, State
+from tests.workflows.engine import Run
+from tests.workflows.fakes import Gate
+from tests.workflows.faults import Around, breaks, loses_its_answer, refuses, waits
+from tests.workflows.stage import DECLINED, POOR, VISA, Stage
+
+Drive = Callable[[Stage], Awaitable[Run]]
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way through a checkout: how it is driven, how it ends, and, where it fails, with which code in which phase.
+
+    ``workers``: the path brings its own workers, because it is about one that goes away.
+    """
+
+    name: str
+    drive: Drive
+    ends: State
+    code: str | None = None
+    phase: Phase | None = None
+    workers: bool = False
+
+
+CONTRACT_OF: dict[str, ActivityContract[Any, Any]] = {str(one.name): one for one in contract.EVERY_ACTIVITY}
+AT_GATEWAY = (Phase.PAYMENT_AUTHORIZATION, Phase.PAYMENT_CAPTURE)
+UNTIL_ORDER = (Phase.CART_VALIDATION, Phase.INVENTORY_RESERVATION, Phase.PRICE_LOCK, Phase.PAYMENT_AUTHORIZATION)
+
+
+def _held(phase: Phase, gate: Gate) -> list[Around]:
+    """A phase that runs as a regular activity, and waits there."""
+    return [waits(gate)] if phase in AT_GATEWAY else [breaks, waits(gate)]
+
+
+def _express(token: str, **changes: Any) -> Drive:
+    async def drive(stage: Stage) -> Run:
+        run, _ = await stage.start(token=token, **changes)
+        return run
+
+    return drive
+
+
+def _with_fault(activity: ActivityContract[Any, Any], *arounds: Around, token: str = VISA, **changes: Any) -> Drive:
+    async def drive(stage: Stage) -> Run:
+        stage.faults.then(activity, *arounds)
+        run, _ = await stage.start(token=token, **changes)
+        return run
+
+    return drive
+
+
+def _after(activity: ActivityContract[Any, Any], statement: str) -> Drive:
+    """Paid at once, with an SQL statement run right before the activity's attempt."""
+
+    async def drive(stage: Stage) -> Run:
+        async def around(attempt: Callable[[], Awaitable[Any]]) -> Any:
+            await stage.shop.execute(statement)
+            return await attempt()
+
+        stage.faults.then(activity, around)
+        run, _ = await stage.start(token=VISA)
+        return run
+
+    return drive
+
+
+# -- completed -------------------------------------------------------------------------------------------------------
+
+
+async def _stepwise(stage: Stage) -> Run:
+    run, _ = await stage.start()
+    await stage.pay(run)
+    return run
+
+
+async def _free(stage: Stage) -> Run:
+    await stage.shop.product("GIFT", price={"CHF": 0})
+    await stage.shop.execute(
+        "INSERT INTO shipping_options (currency, code, name, amount) VALUES ('CHF', 'standard', 'Standard', 0)"
+    )
+    run, _ = await stage.start(await stage.shop.cart({"GIFT": 1}, currency="CHF"))
+    return run
+
+
+async def _declined_then_paid(stage: Stage) -> Run:
+    run, _ = await stage.start()
+    await stage.pay(run, DECLINED)
+    await stage.pay(run, VISA)
+    return run
+
+
+async def _declined_at_once_then_paid(stage: Stage) -> Run:
+    run, _ = await stage.start(token=POOR)
+    await stage.pay(run, VISA)
+    return run
+
+
+async def _extended(stage: Stage) -> Run:
+    run, _ = await stage.start()
+    await run.extend(1800)
+    await stage.pay(run)
+    return run
+
+
+async def _joined(stage: Stage) -> Run:
+    basket = await stage.cart()
+    run, _ = await stage.start(basket)
+    await stage.start(basket)
+    await stage.pay(run)
+    return run
+
+
+async def _authorized_after_the_deadline(stage: Stage) -> Run:
+    gate = Gate()
+    stage.faults.then(contract.PAYMENT_AUTHORIZATION, waits(gate))
+    run, view = await stage.start(limits=Limits(ttl=5))
+    paying = await run.begin(contract.PAY, await stage.attempt(run))
+    await gate.reached.wait()
+    await stage.passes(run, view.expires_at)
+    gate.open()
+    await paying.result()
+    return run
+
+
+def _canceled_too_late(phase: Phase) -> Drive:
+    async def drive(stage: Stage) -> Run:
+        gate = Gate()
+        stage.faults.then(CONTRACT_OF[phase], *_held(phase, gate))
+        run = await stage.launch(token=VISA)
+        await gate.reached.wait()
+        await run.handle.cancel()
+        await run.notes("a Cancel from Temporal was ignored")
+        gate.open()
+        return run
+
+    return drive
+
+
+async def _moved_to_another_worker(stage: Stage) -> Run:
+    gate = Gate()
+    stage.faults.then(contract.INVENTORY_RESERVATION, breaks, waits(gate))
+    async with stage.worker():
+        run = await stage.launch(token=VISA)
+        await gate.reached.wait()
+    async with stage.worker():
+        await run.handle.result()
+    return run
+
+
+# -- expired ---------------------------------------------------------------------------------------------------------
+
+
+async def _expired(stage: Stage) -> Run:
+    run, view = await stage.start(limits=Limits(ttl=stage.short_ttl))
+    await stage.passes(run, view.expires_at)
+    return run
+
+
+async def _expired_after_a_decline(stage: Stage) -> Run:
+    run, view = await stage.start(token=DECLINED, limits=Limits(ttl=stage.short_ttl))
+    await stage.passes(run, view.expires_at)
+    return run
+
+
+# -- cancelled -------------------------------------------------------------------------------------------------------
+
+
+async def _cancelled(stage: Stage) -> Run:
+    run, _ = await stage.start()
+    await run.cancel()
+    return run
+
+
+async def _canceled_in_temporal(stage: Stage) -> Run:
+    run, _ = await stage.start()
+    await run.handle.cancel()
+    return run
+
+
+def _cancelled_while(phase: Phase) -> Drive:
+    async def drive(stage: Stage) -> Run:
+        gate = Gate()
+        stage.faults.then(CONTRACT_OF[phase], *_held(phase, gate))
+        run = await stage.launch(token=VISA)
+        await gate.reached.wait()
+        cancelling = await run.begin(contract.CANCEL, CancelRequest())
+        gate.open()
+        await cancelling.result()
+        return run
+
+    return drive
+
+
+# -- failed ----------------------------------------------------------------------------------------------------------
+
+
+async def _empty_cart(stage: Stage) -> Run:
+    basket = await stage.cart()
+    await stage.shop.execute("DELETE FROM cart_lines WHERE cart_id = :cart", cart=basket.cart_id)
+    run, _ = await stage.start(basket)
+    return run
+
+
+async def _declined_three_times(stage: Stage) -> Run:
+    run, _ = await stage.start()
+    for _ in range(3):
+        await stage.pay(run, DECLINED)
+    return run
+
+
+async def _canceled_while_compensating(stage: Stage) -> Run:
+    gate = Gate()
+    stage.faults.then(contract.RELEASE_STOCK, waits(gate))
+    run = await stage.launch(token="tok_captureFails")
+    await gate.reached.wait()
+    await run.handle.cancel()
+    await run.notes("a Cancel from Temporal was ignored")
+    gate.open()
+    return run
+
+
+async def _refused_compensation(stage: Stage) -> Run:
+    stage.faults.then(contract.RELEASE_STOCK, refuses("defect"))
+    limits = Limits(refused_compensation_pause=1)
+    run, _ = await stage.start(token="tok_captureFails", limits=limits)
+    return run
+
+
+def _completed(name: str, drive: Drive, *, workers: bool = False) -> Path:
+    return Path(name, drive, State.COMPLETED, workers=workers)
+
+
+def _failed(name: str, phase: Phase, code: str, drive: Drive) -> Path:
+    return Path(name, drive, State.FAILED, code, phase)
+
+
+PATHS: list[Path] = [
+    _completed("stepwise", _stepwise),
+    _completed("express", _express(VISA)),
+    _completed("free", _free),
+    _completed("slow_gateway", _express("tok_slow")),
+    _completed("gateway_down", _express("tok_gatewayDown")),
+    _completed("declined_then_paid", _declined_then_paid),
+    _completed("declined_at_once_then_paid", _declined_at_once_then_paid),
+    _completed("extended", _extended),
+    _completed("joined", _joined),
+    _completed("authorized_after_the_deadline", _authorized_after_the_deadline),
+    _completed("moved_to_another_worker", _moved_to_another_worker, workers=True),
+    *(_completed(f"retried_{phase}", _with_fault(CONTRACT_OF[phase], breaks)) for phase in Phase),
+    *(_completed(f"lost_answer_{phase}", _with_fault(CONTRACT_OF[phase], loses_its_answer)) for phase in Phase),
+    *(
+        _completed(f"canceled_too_late_{phase}", _canceled_too_late(phase))
+        for phase in Phase
+        if phase not in UNTIL_ORDER
+    ),
+    Path("expired", _expired, State.EXPIRED),
+    Path("expired_after_a_decline", _expired_after_a_decline, State.EXPIRED),
+    Path(
+        "expired_while_retrying",
+        _with_fault(contract.INVENTORY_RESERVATION, *[breaks] * 20, limits=Limits(ttl=2)),
+        State.EXPIRED,
+    ),
+    Path(
+        "expired_while_authorizing",
+        _with_fault(contract.PAYMENT_AUTHORIZATION, *[breaks] * 20, limits=Limits(ttl=5, payment_auth_timeout=6)),
+        State.EXPIRED,
+    ),
+    Path("cancelled", _cancelled, State.CANCELLED),
+    Path("canceled_in_temporal", _canceled_in_temporal, State.CANCELLED),
+    *(Path(f"cancelled_while_{phase}", _cancelled_while(phase), State.CANCELLED) for phase in UNTIL_ORDER),
+    _failed("empty_cart", Phase.CART_VALIDATION, "empty_cart", _empty_cart),
+    _failed(
+        "stock_gone",
+        Phase.INVENTORY_RESERVATION,
+        "insufficient_stock",
+        _after(contract.INVENTORY_RESERVATION, "UPDATE stock SET on_hand = reserved"),
+    ),
+    _failed("total_differs", Phase.PRICE_LOCK, "total_mismatch", _express(VISA, expected_total=1)),
+    _failed("declined_three_times", Phase.PAYMENT_AUTHORIZATION, "card_declined", _declined_three_times),
+    _failed(
+        "authorized_too_little",
+        Phase.PAYMENT_AUTHORIZATION,
+        "authorized_amount_differs",
+        _express("tok_partialAuthorization"),
+    ),
+    _failed(
+        "authorization_timed_out",
+        Phase.PAYMENT_AUTHORIZATION,
+        "payment_authorization_timed_out",
+        _with_fault(contract.PAYMENT_AUTHORIZATION, *[breaks] * 20, limits=Limits(payment_auth_timeout=2)),
+    ),
+    _failed(
+        "reservation_missing",
+        Phase.ORDER_CREATION,
+        "reservation_missing",
+        _after(contract.ORDER_CREATION, "UPDATE reservations SET status = 'released'"),
+    ),
+    _failed("capture_refused", Phase.PAYMENT_CAPTURE, "capture_refused", _express("tok_captureFails")),
+    _failed(
+        "capture_timed_out",
+        Phase.PAYMENT_CAPTURE,
+        "payment_capture_timed_out",
+        _with_fault(contract.PAYMENT_CAPTURE, *[breaks] * 20, limits=Limits(payment_capture_timeout=2)),
+    ),
+    _failed(
+        "captured_and_timed_out",
+        Phase.PAYMENT_CAPTURE,
+        "payment_capture_timed_out",
+        _with_fault(
+            contract.PAYMENT_CAPTURE, loses_its_answer, *[breaks] * 20, limits=Limits(payment_capture_timeout=2)
+        ),
+    ),
+    *(
+        _failed(
+            f"{how}_{compensation.name}",
+            Phase.PAYMENT_CAPTURE,
+            "capture_refused",
+            _with_fault(compensation, fault, token="tok_captureFails"),
+        )
+        for how, fault in (("retried", breaks), ("lost_answer", loses_its_answer))
+        for compensation in contract.COMPENSATION_OF.values()
+        if compensation != contract.RESTOCK
+    ),
+    _failed("canceled_while_compensating", Phase.PAYMENT_CAPTURE, "capture_refused", _canceled_while_compensating),
+    _failed("refused_compensation", Phase.PAYMENT_CAPTURE, "capture_refused", _refused_compensation),
+]
