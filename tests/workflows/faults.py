@@ -31,6 +31,10 @@ class Faults(Interceptor):
         self._around[contract.name].extend(arounds)
         return self
 
+    def clear(self) -> None:
+        """Whatever was still to come does not."""
+        self._around.clear()
+
     def count(self, contract: ActivityContract[Any, Any]) -> int:
         """How many attempts of the activity began."""
         return self.calls.count(contract.name)

@@ -84,6 +84,10 @@ class Stage:
         """Starts a checkout without waiting for an answer."""
         return await self._engine().launch(await self._prepared(basket, token, changes))
 
+    async def again(self, run: Run) -> tuple[Run, m.CheckoutView]:
+        """The same checkout in another run, as after a reset."""
+        return await self._engine().start(run.checkout)
+
     async def attempt(self, run: Run, token: str = VISA) -> m.PayRequest:
         """Keeps how the buyer wants to pay, as the API does before it asks the workflow."""
         return m.PayRequest(await self._keep(run.checkout, token))
@@ -145,7 +149,9 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage_on(database_url: str, client: Client, clock: Clock, task_queue: str) -> AsyncIterator[Stage]:
+async def stage_on(
+    database_url: str, client: Client, clock: Clock, task_queue: str, *, short_ttl: int = 900
+) -> AsyncIterator[Stage]:
     """A stage on an empty, migrated database; no worker runs yet."""
     engine = engine_for(database_url, application_name="stage")
     try:
@@ -153,6 +159,6 @@ async def stage_on(database_url: str, client: Client, clock: Clock, task_queue: 
             shop = await Shop(create_sessions(engine)).open()
             await shop.product("MUG", price=1500, stock={"FRA": 100})
             await shop.product("LAMP", price=4900, stock={"FRA": 60, "LYS": 60})
-            yield Stage(shop, gateway, engine, client, clock, task_queue)
+            yield Stage(shop, gateway, engine, client, clock, task_queue, short_ttl)
     finally:
         await engine.dispose()

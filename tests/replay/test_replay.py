@@ -1,0 +1,74 @@
+"""Running checkouts survive the workflow as it is now: the history of every path is replayed (G8)."""
+
+import base64
+import json
+import re
+import socket
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+from temporalio.worker import Replayer
+
+from checkout.runtime.temporal import data_converter
+from checkout.worker import WORKFLOWS, workflow_runner
+from tests.histories.paths import PATHS, Path
+from tests.histories.store import file_of, read, recorded
+from tests.support.shop import ADDRESS
+
+NAMES = [path.name for path in PATHS]
+
+
+def _record(name: str) -> str:
+    return f'make histories PATHS="{name}"'
+
+
+def test_every_path_has_a_history_and_every_history_a_path() -> None:
+    assert len(set(NAMES)) == len(NAMES), "two paths share a name"
+    missing, stray = sorted(set(NAMES) - recorded()), sorted(recorded() - set(NAMES))
+    assert not missing, f"paths without a history, record them with: {_record(' '.join(missing))}"
+    assert not stray, f"histories of no path in tests/histories/paths.py, delete them: {', '.join(stray)}"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+async def test_replay(path: Path) -> None:
+    if not file_of(path.name).exists():
+        pytest.fail(f"path {path.name} has no history, record it with: {_record(path.name)}")
+    failure = await replay_failure(path.name)
+    if failure is not None:
+        pytest.fail(
+            f"path {path.name}: checkouts that run now would break, because their history (recorded in "
+            f"{file_of(path.name).relative_to(File.cwd())}) no longer replays:\n  {failure}\n"
+            "Guard the change with `if workflow.patched('name-of-the-change'):` and keep the old branch, so that the "
+            f"history replays. Only where no checkout of the old kind can still be running: {_record(path.name)}"
+        )
+
+
+async def replay_failure(name: str) -> Exception | None:
+    """What the replay of a recorded path ends with; None when it is as it was."""
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=data_converter())
+    return (await replayer.replay_workflow(read(name), raise_on_replay_failure=False)).replay_failure
+
+
+@pytest.mark.parametrize("name", sorted(recorded()))
+def test_histories_hold_nothing_personal(name: str) -> None:
+    """No addresses, e-mails, card tokens (G7), and nothing of the machine that recorded them."""
+    text = file_of(name).read_text()
+    everything = text + "\n".join(_payloads(json.loads(text)))
+    for secret in (*ADDRESS.values(), "@", "tok_", socket.gethostname(), str(File.home())):
+        if secret != ADDRESS["country"]:
+            assert secret not in everything, f"{name}.json holds {secret!r}"
+    identities = set(re.findall(r'"identity": "([^"]*)"', text))
+    assert identities <= {"recorder"}, identities
+
+
+def _payloads(value: Any) -> list[str]:
+    """Every payload of a history, decoded."""
+    if isinstance(value, list):
+        return [text for one in value for text in _payloads(one)]
+    if not isinstance(value, dict):
+        return []
+    found = [text for one in value.values() for text in _payloads(one)]
+    if "metadata" in value and isinstance(value.get("data"), str):
+        found.append(base64.b64decode(value["data"]).decode())
+    return found
