@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from checkout.activities.phase import LOCAL_PATIENCE
 from checkout.domain import messages as m
 from checkout.domain.ids import new_attempt_id, new_checkout_id
 from checkout.runtime.database import Sessions, create_sessions, engine_for
@@ -153,7 +154,7 @@ async def stage_on(
     database_url: str, client: Client, clock: Clock, task_queue: str, *, short_ttl: int = 900
 ) -> AsyncIterator[Stage]:
     """A stage on an empty, migrated database; no worker runs yet."""
-    engine = engine_for(database_url, application_name="stage")
+    engine = engine_for(database_url, application_name="stage", lock_timeout=LOCAL_PATIENCE)
     try:
         with running_gateway(database_url) as gateway:
             shop = await Shop(create_sessions(engine)).open()
