@@ -1,7 +1,8 @@
 """Starts and asks checkouts on the time-skipping server with fake activities: the workflow alone."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from checkout.worker import create_worker
 from checkout.workflows.start import start_options
 from tests.support.temporal import TemporalEnvironment
 from tests.support.waiting import eventually
-from tests.workflows.fakes import Fakes
+from tests.workflows.fakes import Fakes, Gate
 
 
 def checkout_input(**changes: Any) -> m.CheckoutInput:
@@ -109,6 +110,37 @@ class Run:
         """What the workflow returns. Raises WorkflowFailureError."""
         result: m.CheckoutResult = await self.handle.result()
         return result
+
+
+async def in_flight(launch: Callable[[int], Awaitable[Run]], gate: Gate) -> Run:
+    """A checkout that was paid at once and has reached the gate before its deadline, which is near.
+
+    ``launch`` starts one with that ttl (seconds); a machine that stalls for so long gets another with more time.
+    """
+    for ttl in (2, 10, 60):
+        gate.reached.clear()
+        run = await launch(ttl)
+        reached, ended = asyncio.ensure_future(gate.reached.wait()), asyncio.ensure_future(run.handle.result())
+        await asyncio.wait({reached, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for one in (reached, ended):
+            one.cancel()
+        if gate.reached.is_set():
+            return run
+    raise AssertionError("the deadline passed before the payment was made, even after a minute")
+
+
+async def passes(run: Run, moment: str | None) -> None:
+    """Lets the workflow's time pass until a moment (RFC 3339) is over."""
+    assert moment is not None
+    end = datetime.fromisoformat(moment)
+    left = end - await run.clock.now(run.handle)
+    if left > timedelta(seconds=10):
+        await run.clock.fast_forward(run.handle, left)
+
+    async def over() -> bool:
+        return await run.clock.now(run.handle) > end
+
+    await eventually(over, f"{moment} is over")
 
 
 @dataclass

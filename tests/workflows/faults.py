@@ -74,25 +74,14 @@ async def loses_its_answer(attempt: Callable[[], Awaitable[Any]]) -> Any:
     raise ConnectionError("the answer was lost")
 
 
-def waits(gate: Gate) -> Around:
-    """The attempt begins when the gate is opened."""
+def waits(gate: Gate) -> list[Around]:
+    """Every attempt of the activity begins when the gate is opened."""
 
     async def around(attempt: Callable[[], Awaitable[Any]]) -> Any:
         await gate()
         return await attempt()
 
-    return around
-
-
-def waits_after(gate: Gate) -> Around:
-    """The attempt has done all it does, and answers when the gate is opened."""
-
-    async def around(attempt: Callable[[], Awaitable[Any]]) -> Any:
-        answer = await attempt()
-        await gate()
-        return answer
-
-    return around
+    return [around for _ in gate.always]
 
 
 def refuses(code: str) -> Around:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +17,6 @@ from checkout.store.payments import add_attempt
 from checkout.worker import create_activities, create_worker
 from tests.support.gateway import GatewayServer, running_gateway
 from tests.support.shop import Basket, Shop
-from tests.support.waiting import eventually
 from tests.workflows.engine import Clock, Engine, Run
 from tests.workflows.faults import Faults
 
@@ -96,19 +95,6 @@ class Stage:
     async def pay(self, run: Run, token: str = VISA) -> m.CheckoutView:
         """Pays, and waits for what came of it."""
         return await run.pay((await self.attempt(run, token)).attempt_id)
-
-    async def passes(self, run: Run, moment: str | None) -> None:
-        """Lets the workflow's time pass until a moment (RFC 3339) is over."""
-        assert moment is not None
-        end = datetime.fromisoformat(moment)
-        left = end - await self.clock.now(run.handle)
-        if left > timedelta(seconds=10):
-            await self.clock.fast_forward(run.handle, left)
-
-        async def over() -> bool:
-            return await self.clock.now(run.handle) > end
-
-        await eventually(over, f"{moment} is over")
 
     async def row(self, run: Run) -> dict[str, Any]:
         """The checkout's row."""

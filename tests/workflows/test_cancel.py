@@ -14,7 +14,7 @@ from checkout.domain.words import Outcome, State
 from tests.support.temporal import TemporalEnvironment
 from tests.support.waiting import eventually
 from tests.workflows.engine import Run, checkout_input, engine_with, refusal
-from tests.workflows.fakes import Act, Fakes, Gate, breaks, broken, refuses
+from tests.workflows.fakes import Fakes, Gate, breaks, broken, refuses
 from tests.workflows.test_checkout_fails import compensations, ends_failed
 
 EARLY = [
@@ -27,10 +27,10 @@ LATE = [contract.ORDER_CREATION, contract.PAYMENT_CAPTURE, contract.STOCK_COMMIT
 Activity = contract.ActivityContract[object, object]
 
 
-def _held(activity: Activity, act: Act) -> Fakes:
-    """Activities of which one, running as a regular activity, does the act."""
+def _held(activity: Activity, gate: Gate) -> Fakes:
+    """Activities of which one, running as a regular activity, waits."""
     local = activity not in (contract.PAYMENT_AUTHORIZATION, contract.PAYMENT_CAPTURE)
-    return Fakes().then(activity, *([breaks] if local else []), act)
+    return Fakes().then(activity, *([breaks] if local else []), *gate.always)
 
 
 async def _ends_canceled(run: Run) -> None:
@@ -70,7 +70,7 @@ async def test_while_a_phase_runs(
 
 async def test_a_payment_that_goes_through_though_it_was_cancelled_is_voided(temporal_env: TemporalEnvironment) -> None:
     gate = Gate()
-    fakes = Fakes().then(contract.PAYMENT_AUTHORIZATION, gate)
+    fakes = Fakes().then(contract.PAYMENT_AUTHORIZATION, *gate.always)
     async with engine_with(temporal_env, fakes) as engine:
         run, _ = await engine.start()
         paying = await run.begin(contract.PAY, PayRequest("pay_1"))
@@ -146,7 +146,7 @@ async def test_refused_once_the_order_is_being_made(temporal_env: TemporalEnviro
 
 async def test_a_temporal_cancel_does_not_interrupt_compensations(temporal_env: TemporalEnvironment) -> None:
     gate = Gate()
-    fakes = Fakes().then(contract.PRICE_LOCK, refuses("price_missing")).then(contract.RELEASE_STOCK, gate)
+    fakes = Fakes().then(contract.PRICE_LOCK, refuses("price_missing")).then(contract.RELEASE_STOCK, *gate.always)
     async with engine_with(temporal_env, fakes) as engine:
         run = await engine.launch()
         await gate.reached.wait()
@@ -162,7 +162,7 @@ async def test_a_temporal_cancel_does_not_interrupt_compensations(temporal_env: 
 
 async def test_two_cancels_get_the_same_answer(temporal_env: TemporalEnvironment) -> None:
     gate = Gate()
-    fakes = Fakes().then(contract.RELEASE_STOCK, gate)
+    fakes = Fakes().then(contract.RELEASE_STOCK, *gate.always)
     async with engine_with(temporal_env, fakes) as engine:
         run, _ = await engine.start()
         first = await run.begin(contract.CANCEL, CancelRequest())

@@ -81,7 +81,7 @@ async def test_a_phase_that_fails_once_is_tried_again(temporal_env: TemporalEnvi
 
 async def test_what_is_stuck_shows(temporal_env: TemporalEnvironment) -> None:
     gate = Gate()
-    fakes = Fakes().then(contract.INVENTORY_RESERVATION, breaks, gate)
+    fakes = Fakes().then(contract.INVENTORY_RESERVATION, breaks, *gate.always)
     async with engine_with(temporal_env, fakes) as engine:
         run = await engine.launch()
         await gate.reached.wait()
@@ -117,7 +117,9 @@ async def test_a_compensation_is_repeated_until_it_succeeds(temporal_env: Tempor
 
 async def test_a_gateway_that_does_not_answer_holds_up_only_the_unlocking(temporal_env: TemporalEnvironment) -> None:
     gate = Gate()
-    fakes = Fakes().then(contract.ORDER_CREATION, refuses("reservation_missing")).then(contract.VOID_PAYMENT, gate)
+    fakes = (
+        Fakes().then(contract.ORDER_CREATION, refuses("reservation_missing")).then(contract.VOID_PAYMENT, *gate.always)
+    )
     async with engine_with(temporal_env, fakes) as engine:
         run = await engine.launch(checkout_input(attempt_id="pay_1"))
         await gate.reached.wait()

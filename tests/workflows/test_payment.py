@@ -54,7 +54,7 @@ async def test_a_declined_express_start_waits_for_another_payment(temporal_env: 
 
 async def test_one_payment_at_a_time(temporal_env: TemporalEnvironment) -> None:
     gate = Gate()
-    fakes = Fakes().then(contract.PAYMENT_AUTHORIZATION, gate)
+    fakes = Fakes().then(contract.PAYMENT_AUTHORIZATION, *gate.always)
     async with engine_with(temporal_env, fakes) as engine:
         run, _ = await engine.start()
         first = await run.begin(contract.PAY, PayRequest("pay_1"))
@@ -81,7 +81,7 @@ async def test_another_total_is_refused(temporal_env: TemporalEnvironment) -> No
 
 async def test_no_payment_before_prices_are_locked_or_once_it_is_captured(temporal_env: TemporalEnvironment) -> None:
     locking, capturing = Gate(), Gate()
-    fakes = Fakes().then(contract.PRICE_LOCK, breaks, locking).then(contract.PAYMENT_CAPTURE, capturing)
+    fakes = Fakes().then(contract.PRICE_LOCK, breaks, *locking.always).then(contract.PAYMENT_CAPTURE, *capturing.always)
     async with engine_with(temporal_env, fakes) as engine:
         run = await engine.launch()
         await locking.reached.wait()

@@ -27,7 +27,7 @@ async def lock_cart(session: AsyncSession, held: Held) -> None:
 
 
 async def close_undone(session: AsyncSession, given: CompensationInput) -> tuple[int, int]:
-    """Close a checkout of which nothing is held any more, and unlock its cart.
+    """Close a checkout of which nothing is held any more, unlock its cart, and erase payment tokens that nobody used.
 
     Gives the row's version and 1 where the cart was unlocked. Raises NotYetUndone: units, order, snapshot and payment
     must be given back before, since nothing looks at a closed checkout again.
@@ -72,6 +72,10 @@ WITH closed AS (
     UPDATE carts c SET locked_by = NULL, checkout_id = :checkout_id FROM closed
     WHERE c.id = :cart_id AND c.order_reference IS NULL AND (c.locked_by IS NULL OR c.locked_by = :checkout_id)
     RETURNING 1
+), discarded AS (
+    UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
+        updated_at = now()
+    FROM closed WHERE a.checkout_id = :checkout_id AND (a.token IS NOT NULL OR a.status = 'new')
 )
 SELECT version, (SELECT count(*) FROM unlocked) AS unlocked FROM closed
 """).bindparams(bindparam("failure", type_=JSONB))

@@ -61,7 +61,7 @@ async def cancel_order(session: AsyncSession, checkout_id: str) -> int:
 
 
 async def pay_order(session: AsyncSession, checkout_id: str) -> int | None:
-    """Mark the order as paid and close its cart; the units of its lines.
+    """Mark the order as paid, close its cart, erase payment tokens that nobody used; the units of its lines.
 
     None, and nothing changed, unless the order is pending and what the checkout's attempt captured is its total (a
     total of zero needs no attempt).
@@ -139,6 +139,10 @@ WITH paid AS (
     RETURNING o.reference, o.cart_id
 ), closed AS (
     UPDATE carts c SET locked_by = NULL, order_reference = paid.reference FROM paid WHERE c.id = paid.cart_id
+), discarded AS (
+    UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
+        updated_at = now()
+    FROM paid WHERE a.checkout_id = :checkout_id AND (a.token IS NOT NULL OR a.status = 'new')
 )
 SELECT (SELECT sum(l.quantity) FROM order_lines l WHERE l.order_reference = paid.reference) FROM paid
 UNION ALL SELECT NULL WHERE NOT EXISTS (SELECT FROM paid)
