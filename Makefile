@@ -47,8 +47,8 @@ test-containers: $(READY) ## the store's and the activities' tests on PostgreSQL
 replay: $(READY) ## replay every recorded history against the workflow as it is now
 	$(PYTEST) tests/replay
 
-histories: $(READY) ## record the histories of all paths from the real stack into tests/histories
-	$(BIN)/python -m tests.histories.record
+histories: $(READY) ## record the histories of all paths (or of PATHS="NAME …") from the real stack into tests/histories
+	$(BIN)/python -m tests.histories.record $(PATHS)
 
 bench: $(READY) ## measure against a bare workflow, in one run
 	$(BIN)/python -m bench

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import WorkflowHistory
 
@@ -14,8 +15,8 @@ def file_of(name: str) -> Path:
 
 
 def write(name: str, history: WorkflowHistory) -> None:
-    """Keep the history of a path, with sorted keys, so that a new recording differs where it differs."""
-    document = {"workflowId": history.workflow_id, "events": history.to_json_dict()["events"]}
+    """Keep the history of a path: keys sorted, so that a new recording differs where it differs; no stack traces."""
+    document = {"workflowId": history.workflow_id, "events": _untraced(history.to_json_dict()["events"])}
     file_of(name).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
@@ -28,3 +29,12 @@ def read(name: str) -> WorkflowHistory:
 def recorded() -> set[str]:
     """The paths that have a history."""
     return {file.stem for file in DIRECTORY.glob("*.json")}
+
+
+def _untraced(value: Any) -> Any:
+    """Without stack traces: they name directories of the machine, and replay does not read them."""
+    if isinstance(value, list):
+        return [_untraced(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _untraced(one) for name, one in value.items() if name != "stackTrace"}
+    return value
