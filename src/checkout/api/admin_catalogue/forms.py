@@ -1,0 +1,236 @@
+"""The forms of the catalogue admin: each makes columns of what was entered, by a rule, and shows refusals in place."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from wtforms import (
+    BooleanField,
+    DateField,
+    DateTimeLocalField,
+    Field,
+    Form,
+    IntegerField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from checkout.api.admin_catalogue import rules
+from checkout.domain.checks import InvalidValue
+from checkout.domain.tax import STANDARD, ZERO, built_in_tax_rates
+from checkout.store.ledger import MAX_UNITS
+
+MAX_NAME = 255
+MAX_TEXT = 20_000
+MAX_INTEGER = 2_147_483_647
+
+TAX_CLASSES = tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_in_tax_rates()), ZERO)))
+
+
+def _strip(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _name(label: str, *, required: bool = False, hint: str = "") -> StringField:
+    needed: list[Any] = [InputRequired()] if required else []
+    return StringField(label, [*needed, Length(max=MAX_NAME)], filters=[_strip], description=hint)
+
+
+def _whole(
+    label: str, *, required: bool = False, least: int = 0, most: int = MAX_INTEGER, hint: str = ""
+) -> IntegerField:
+    needed: Any = InputRequired() if required else Optional()
+    return IntegerField(label, [needed, NumberRange(least, most)], description=hint)
+
+
+def _choice(label: str, choices: Mapping[str, str] | Iterable[str]) -> SelectField:
+    pairs = choices.items() if isinstance(choices, Mapping) else ((word, word) for word in choices)
+    return SelectField(label, choices=list(pairs))
+
+
+def _moment(label: str) -> DateTimeLocalField:
+    formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+    return DateTimeLocalField(label, [Optional()], format=formats, description="UTC; empty: no limit")
+
+
+class RuleForm(Form):
+    """A form whose ``rule`` makes columns of what was entered; ``data`` gives these once it is validated."""
+
+    rule: ClassVar[Callable[[rules.Given], rules.Columns]] = dict
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._columns: rules.Columns | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The columns of a validated form, else what is in the fields."""
+        return super().data if self._columns is None else self._columns
+
+    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
+        """Whether each field and the rule are content; what is not stands beside its field, with its name."""
+        if not super().validate(extra_validators) or not self._storable():
+            return False
+        try:
+            self._columns = type(self).rule(super().data)
+        except InvalidValue as error:
+            self._refuse(rules.form_field(error))
+            return False
+        return True
+
+    def _storable(self) -> bool:
+        """No text may have characters that cannot be stored, or would break a line where one is meant."""
+        for name, field in self._fields.items():
+            allowed = "\n\r\t" if isinstance(field, TextAreaField) else ""
+            if isinstance(field.data, str) and any(c < " " and c not in allowed for c in field.data):
+                self._refuse(InvalidValue(name, "must not have control characters"))
+        return not self.errors
+
+    def _refuse(self, error: InvalidValue) -> None:
+        field: Field = self._fields.get(error.field) or next(iter(self._fields.values()))
+        field.errors = [*field.errors, str(error)]
+
+
+class ProductForm(RuleForm):
+    """A product."""
+
+    rule = rules.product
+    handle = _name("Handle", required=True, hint="The product's stable name, by which imports know it")
+    title = _name("Title", required=True)
+    description = TextAreaField("Description", [Length(max=MAX_TEXT)], filters=[_strip])
+    vendor = _name("Vendor")
+    category = _name("Category", hint="What promotions select by")
+    image_url = StringField("Image", [Length(max=MAX_TEXT)], filters=[_strip])
+    active = BooleanField("Active", default=True, description="Only what is active is sold")
+
+
+class VariantForm(RuleForm):
+    """A variant of a product that is there."""
+
+    rule = rules.variant
+    sku = _name("SKU", required=True)
+    option1 = _name("Option 1", hint="What sets it apart from the product's other variants, such as a size")
+    option2 = _name("Option 2")
+    option3 = _name("Option 3")
+    image_url = StringField("Image", [Length(max=MAX_TEXT)], filters=[_strip])
+    weight_grams = _whole("Weight in grams", required=True)
+    tax_class = _choice("Tax class", TAX_CLASSES)
+    active = BooleanField("Active", default=True)
+
+
+class NewVariantForm(VariantForm):
+    """A new variant."""
+
+    handle = _name("Product", required=True, hint="Handle of its product")
+
+
+class PriceForm(RuleForm):
+    """The price of a variant; its currency is fixed."""
+
+    price = _name("Price", required=True, hint="A decimal in the currency, such as 9.99; 0 is free")
+
+
+class NewPriceForm(PriceForm):
+    """A price in a currency."""
+
+    sku = _name("SKU", required=True)
+    currency = _name("Currency", required=True, hint="ISO 4217")
+
+
+class WarehouseForm(RuleForm):
+    """A warehouse."""
+
+    rule = rules.warehouse
+    code = _name("Code", required=True)
+    name = _name("Name", required=True)
+    priority = _whole("Priority", required=True, least=-MAX_INTEGER, hint="The lowest comes first")
+    countries = StringField("Countries", [Length(max=2_000)], description="ISO 3166, separated by commas; empty: all")
+    active = BooleanField("Active", default=True)
+
+
+class StockForm(RuleForm):
+    """A change of stock."""
+
+    how = _choice("What happened", {"set": "Counted: there are", "receive": "Received: there came"})
+    quantity = _whole("Units", required=True, most=MAX_UNITS, hint="Counted units include those that checkouts hold")
+    reason = _name("Reason", required=True, hint="Stands in the ledger")
+
+
+class NewStockForm(StockForm):
+    """The first stock of a variant in a warehouse."""
+
+    sku = _name("SKU", required=True)
+    warehouse = _name("Warehouse", required=True, hint="Its code")
+
+
+class _DiscountForm(RuleForm):
+    code = _name("Code", required=True)
+    name = _name("Name")
+    percent = _name("Percent", hint="Such as 10 or 12.5")
+    amount = _name("Amount", hint="A decimal in the currency")
+    currency = _name("Currency", hint="Of amount and minimum; where it is set, for carts in it alone")
+    minimum_amount = _name("Minimum order", hint="Of the goods before any discount")
+    starts_at = _moment("Starts")
+    ends_at = _moment("Ends")
+    limit_total = _whole("Limit in all", hint="Empty: no limit")
+    limit_per_customer = _whole("Limit for each customer", hint="Empty: no limit")
+    stackable = BooleanField("Goes with others", default=True)
+    priority = _whole("Priority", required=True, least=-MAX_INTEGER, hint="The lowest is taken first")
+    active = BooleanField("Active", default=True)
+
+
+class CouponForm(_DiscountForm):
+    """A coupon."""
+
+    rule = rules.coupon
+    kind = _choice("Kind", rules.COUPON_KINDS)
+
+
+class PromotionForm(_DiscountForm):
+    """An automatic promotion."""
+
+    rule = rules.promotion
+    kind = _choice("Kind", rules.PROMOTION_KINDS)
+    product_handle = _name("Product", hint="Handle of the product it is for")
+    category = _name("Category", hint="Category it is for")
+    buy_quantity = _whole("Buy", least=1)
+    get_quantity = _whole("Get", least=1)
+
+
+class TaxRateForm(RuleForm):
+    """A tax rate."""
+
+    rule = rules.tax_rate
+    country = _name("Country", required=True, hint="ISO 3166-1")
+    region = _name("Region", hint="ISO 3166-2 without the country; empty: all of it")
+    tax_class = _choice("Tax class", TAX_CLASSES)
+    name = _name("Name", hint="Such as VAT")
+    percent = _name("Percent", required=True, hint="From 0 to 100, such as 19 or 6.625")
+
+
+class ShippingOptionForm(RuleForm):
+    """A band of a shipping option."""
+
+    rule = rules.shipping_option
+    country = _name("Country", hint="ISO 3166-1; empty: everywhere")
+    currency = _name("Currency", required=True)
+    code = _name("Code", required=True, hint="Bands of one code are one option")
+    name = _name("Name", required=True)
+    tax_class = _choice("Tax class", ("as_goods", *TAX_CLASSES))
+    amount = _name("Price", required=True, hint="A decimal in the currency")
+    minimum_weight_grams = _whole("From weight", hint="Grams")
+    maximum_weight_grams = _whole("Below weight", least=1, hint="Grams; empty: any")
+    minimum_total = _name("From order total", hint="A decimal in the currency")
+    maximum_total = _name("Below order total", hint="A decimal in the currency; empty: any")
+    active = BooleanField("Active", default=True)
+
+
+class ExchangeRateForm(RuleForm):
+    """A rate of a day."""
+
+    rule = rules.exchange_rate
+    base = _name("Base", required=True, hint="ISO 4217")
+    currency = _name("Currency", required=True, hint="ISO 4217")
+    date = DateField("Day", [InputRequired()])
+    rate = _name("Rate", required=True, hint="Units of the currency for one of the base")
