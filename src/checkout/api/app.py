@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from checkout.api import problems
+from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
 from checkout.api.resources import Resources
@@ -28,6 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Resources.open(settings) as resources:
             app.state.resources = resources
+            catalogue.open(resources.pool)
             yield
 
     settings.require_database_url()
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     for resource in (products, carts, checkouts, orders, health):
         app.include_router(resource.router)
     describe(app)
+    catalogue = CatalogueAdmin(app, app.state.tokens)
     app.add_middleware(BodyLimits)
     if settings.cors_origins:
         # The outermost, so that a page can read the problem of a refused body too.

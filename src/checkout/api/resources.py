@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.api.changes import Changes
 from checkout.api.database import Database
@@ -26,6 +27,7 @@ class Resources:
     engine: Engine
     changes: Changes
     rules: PriceRules
+    pool: AsyncEngine
 
     @classmethod
     @asynccontextmanager
@@ -42,6 +44,7 @@ class Resources:
                 Engine(client, settings.temporal_task_queue),
                 changes,
                 PriceRules.of(settings),
+                pool,
             )
         finally:
             listening.cancel()

@@ -1,5 +1,6 @@
 """The catalogue admin under ``/admin/catalogue``: what a shop keeps, and what its checkouts wrote."""
 
+import logging
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from typing_extensions import override
 
 from checkout.api.admin_catalogue import goods, ledgers, price_rules
 from checkout.api.admin_catalogue.access import AdminLogin
+from checkout.api.admin_catalogue.base import Refused
 from checkout.api.security import Tokens
 from checkout.runtime.database import Sessions
 
@@ -38,6 +40,7 @@ class CatalogueAdmin:
             audit_backend=_Audit(),
         )
         self._admin.admin.exception_handlers |= {ValueError: self._not_found, DBAPIError: self._database}
+        logging.getLogger("sqladmin.application").addFilter(_NO_REFUSALS)
         for view in (*goods.VIEWS, *price_rules.VIEWS, *ledgers.VIEWS):
             self._admin.add_view(view)
 
@@ -60,6 +63,16 @@ class CatalogueAdmin:
         return await self._admin.templates.TemplateResponse(
             request, "sqladmin/error.html", context, status_code=error.status_code
         )
+
+
+class _NoRefusals(logging.Filter):
+    """What a rule refused is shown to who entered it; it is no error of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], Refused))
+
+
+_NO_REFUSALS = _NoRefusals()
 
 
 class _Audit(AuditBackend):

@@ -29,7 +29,8 @@ TAX_CLASSES = tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_
 
 
 def _strip(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
+    """Texts without surrounding spaces; a field that was not sent is empty."""
+    return value.strip() if isinstance(value, str) else value or ""
 
 
 def _name(label: str, *, required: bool = False, hint: str = "") -> StringField:
@@ -145,7 +146,9 @@ class WarehouseForm(RuleForm):
     code = _name("Code", required=True)
     name = _name("Name", required=True)
     priority = _whole("Priority", required=True, least=-MAX_INTEGER, hint="The lowest comes first")
-    countries = StringField("Countries", [Length(max=2_000)], description="ISO 3166, separated by commas; empty: all")
+    countries = StringField(
+        "Countries", [Length(max=2_000)], filters=[_strip], description="ISO 3166, separated by commas; empty: all"
+    )
     active = BooleanField("Active", default=True)
 
 
