@@ -21,6 +21,7 @@ FROM ${PYTHON_IMAGE}
 # A number that no user of the host is likely to have; nothing in the image belongs to it, so that it can change nothing.
 RUN groupadd --gid 10001 checkout && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin checkout
 COPY --from=build /opt/checkout /opt/checkout
+COPY deploy/answers.py /opt/checkout/
 ENV PATH=/opt/checkout/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CHECKOUT_HOST=0.0.0.0
