@@ -114,6 +114,17 @@ async def test_a_decline_is_a_result_and_leaves_the_next_attempt(paying: Paying)
     assert await paying.money() == []
 
 
+async def test_a_run_that_hears_of_the_same_decline_late_does_not_count_it_again(paying: Paying) -> None:
+    attempt = await paying.attempt("tok_chargeDeclined")
+    pause = paying.gateway.before["confirm"] = Pause()
+    late = asyncio.create_task(paying.authorize(attempt))
+    await pause.reached.wait()
+    result = await paying.authorize(attempt)
+    pause.go()
+    assert await late == result
+    assert (paying.checkout()["attempts_left"], paying.checkout()["version"]) == (2, result.version)
+
+
 async def test_a_good_card_after_a_declined_one(paying: Paying) -> None:
     declined = await paying.attempt("tok_chargeDeclined")
     await paying.authorize(declined)
