@@ -2,14 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, text, update
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from checkout.domain.messages import CompensationInput
 from checkout.store.fence import Held, failure_document
-from checkout.store.tables import Cart, Checkout
 
 
 class NotYetUndone(Exception):
@@ -18,12 +16,7 @@ class NotYetUndone(Exception):
 
 async def lock_cart(session: AsyncSession, held: Held) -> None:
     """Have the checkout hold its cart, which the transaction has locked and found free."""
-    await session.execute(
-        update(Cart)
-        .where(col(Cart.id) == held.cart.id)
-        .values(locked_by=held.id, checkout_id=held.id)
-        .execution_options(synchronize_session=False)
-    )
+    await session.execute(_LOCK, {"cart_id": held.cart.id, "checkout_id": held.id})
 
 
 async def close_undone(session: AsyncSession, given: CompensationInput) -> tuple[int, int]:
@@ -46,16 +39,16 @@ async def close_undone(session: AsyncSession, given: CompensationInput) -> tuple
 
 async def move_deadline(session: AsyncSession, held: Held, expires_at: datetime) -> tuple[int, datetime]:
     """Move the deadline to a later time; gives the row's version and the deadline that holds."""
-    statement = (
-        update(Checkout)
-        .where(col(Checkout.id) == held.id)
-        .values(expires_at=func.greatest(col(Checkout.expires_at), expires_at))
-        .returning(col(Checkout.version), col(Checkout.expires_at))
-        .execution_options(synchronize_session=False)
-    )
-    version, latest = (await session.execute(statement)).one()
-    return int(version), latest or expires_at
+    row = (await session.execute(_MOVE_DEADLINE, {"checkout_id": held.id, "expires_at": expires_at})).one()
+    return int(row.version), row.expires_at
 
+
+_LOCK = text("UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id")
+
+_MOVE_DEADLINE = text("""
+UPDATE checkouts SET expires_at = GREATEST(expires_at, :expires_at) WHERE id = :checkout_id
+RETURNING version, expires_at
+""")
 
 _CLOSE = text("""
 WITH closed AS (
@@ -78,4 +71,4 @@ WITH closed AS (
     FROM closed WHERE a.checkout_id = :checkout_id AND (a.token IS NOT NULL OR a.status = 'new')
 )
 SELECT version, (SELECT count(*) FROM unlocked) AS unlocked FROM closed
-""").bindparams(bindparam("failure", type_=JSONB))
+""").bindparams(bindparam("failure", type_=JSONB(none_as_null=True)))

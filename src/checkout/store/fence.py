@@ -15,16 +15,15 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import Text as SqlText
-from sqlalchemy import func, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import Text, bindparam, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from checkout.domain.errors import AlreadyCompleted, DefiniteFailure, Failure, Fenced
 from checkout.domain.messages import CartValidationInput, CompensationInput
-from checkout.domain.words import FENCED, Phase, State
+from checkout.domain.words import FENCED, OnShortage, Phase, State
 from checkout.runtime.database import sqlstate
 from checkout.store.errors import CartNotFound, CartOrdered
 from checkout.store.owner import Owner
@@ -72,7 +71,7 @@ async def begin(session: AsyncSession, given: CartValidationInput) -> Held:
     the cart; Fenced when this one is being undone or closed already (its tombstone may have come first).
     """
     try:
-        await session.execute(_first_row(given))
+        await session.execute(_INSERT, _first_row(given))
     except IntegrityError as error:
         if sqlstate(error) == UNIQUE_VIOLATION and "uq_checkouts_running" in str(error.orig):
             raise _closing(given.cart_id) from None
@@ -138,16 +137,7 @@ def _closing(cart_id: str) -> DefiniteFailure:
 
 async def change(session: AsyncSession, held: Held, state: State, **columns: Any) -> int:
     """Write the checkout's state and columns, and when it was completed; gives the row's new version."""
-    if state is State.COMPLETED:
-        columns["completed_at"] = func.now()
-    statement = (
-        update(Checkout)
-        .where(col(Checkout.id) == held.id)
-        .values(state=state.value, phase=_phase_column(state), **columns)
-        .returning(col(Checkout.version))
-        .execution_options(synchronize_session=False)
-    )
-    return int((await session.execute(statement)).scalar_one())
+    return await _write(session, held.id, state=state.value, phase=_phase_column(state), **columns)
 
 
 async def finish(
@@ -166,12 +156,7 @@ async def finish(
     """
     document = dataclasses.asdict(result)  # type: ignore[call-overload]
     del document["version"]
-    # The trigger gives this very UPDATE the version after the one that its expressions see.
-    versioned = literal(document, JSONB).op("||")(
-        func.jsonb_build_object(literal("version", SqlText), col(Checkout.version) + 1)
-    )
-    results = col(Checkout.results).op("||")(func.jsonb_build_object(literal(key or str(phase), SqlText), versioned))
-    version = await change(session, held, state, results=results, **columns)
+    version = await change(session, held, state, result_key=key or phase.value, result=document, **columns)
     return dataclasses.replace(result, version=version)  # type: ignore[type-var]
 
 
@@ -195,7 +180,7 @@ async def begin_compensation(session: AsyncSession, given: CompensationInput) ->
     """
     held = await _lock(session, given.checkout_id)
     if held is None:
-        await session.execute(_tombstone(given))
+        await session.execute(_INSERT, _tombstone(given))
         held = await _lock(session, given.checkout_id)
     if held is None:
         return Undoing(None, 0)
@@ -207,14 +192,8 @@ async def begin_compensation(session: AsyncSession, given: CompensationInput) ->
         return Undoing(None, checkout.version)
     if state is State.COMPENSATING:
         return Undoing(checkout, checkout.version)
-    statement = (
-        update(Checkout)
-        .where(col(Checkout.id) == given.checkout_id)
-        .values(state=State.COMPENSATING.value, next_action=None)
-        .returning(col(Checkout.version))
-        .execution_options(synchronize_session=False)
-    )
-    return Undoing(checkout, int((await session.execute(statement)).scalar_one()))
+    version = await _write(session, given.checkout_id, state=State.COMPENSATING.value, next_action=None)
+    return Undoing(checkout, version)
 
 
 async def _lock(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart] | None:
@@ -222,14 +201,7 @@ async def _lock(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart
 
     Where it had to wait for a lock it looks again, so both are the newest versions.
     """
-    statement = (
-        select(Checkout, Cart)
-        .join(Cart, col(Cart.id) == col(Checkout.cart_id))
-        .where(col(Checkout.id) == checkout_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    row = (await session.execute(statement)).one_or_none()
+    row = (await session.execute(_LOCK, {"checkout_id": checkout_id})).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
@@ -240,8 +212,8 @@ async def _lock_known(session: AsyncSession, checkout_id: str) -> tuple[Checkout
     return locked
 
 
-def _first_row(given: CartValidationInput) -> Any:
-    return _insert_row(
+def _first_row(given: CartValidationInput) -> dict[str, Any]:
+    return _row(
         given,
         state=State.VALIDATING.value,
         phase=Phase.CART_VALIDATION.value,
@@ -251,14 +223,14 @@ def _first_row(given: CartValidationInput) -> Any:
     )
 
 
-def _tombstone(given: CompensationInput) -> Any:
+def _tombstone(given: CompensationInput) -> dict[str, Any]:
     phase = given.failure.phase if given.failure else Phase.CART_VALIDATION.value
-    return _insert_row(given, state=State.COMPENSATING.value, phase=phase)
+    unknown = {"expires_at": None, "on_shortage": OnShortage.FAIL.value, "attempts_left": 0}
+    return _row(given, state=State.COMPENSATING.value, phase=phase, **unknown)
 
 
-def _insert_row(given: CartValidationInput | CompensationInput, **columns: Any) -> Any:
-    """Insert the checkout's row, unless it is there already or its cart does not exist."""
-    values = {
+def _row(given: CartValidationInput | CompensationInput, **columns: Any) -> dict[str, Any]:
+    return {
         "id": given.checkout_id,
         "cart_id": given.cart_id,
         "session_id": given.session_id,
@@ -268,11 +240,12 @@ def _insert_row(given: CartValidationInput | CompensationInput, **columns: Any) 
         "locked_at": datetime.fromisoformat(given.locked_at),
         **columns,
     }
-    table = Checkout.metadata.tables["checkouts"]
-    row = select(*(literal(value, table.c[name].type) for name, value in values.items()), col(Cart.currency)).where(
-        col(Cart.id) == given.cart_id
-    )
-    return insert(Checkout).from_select([*values, "currency"], row).on_conflict_do_nothing(index_elements=["id"])
+
+
+async def _write(session: AsyncSession, checkout_id: str, **columns: Any) -> int:
+    """Write columns of the checkout's row; gives its new version."""
+    statement = _update(tuple(columns), completes=columns.get("state") == State.COMPLETED)
+    return int((await session.execute(statement, {**columns, "checkout_id": checkout_id})).scalar_one())
 
 
 def _phase_column(state: State) -> str | None:
@@ -288,3 +261,46 @@ def failure_document(failure: Failure | None) -> dict[str, Any] | None:
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
+
+
+# Statements are made once and kept: to build one anew costs more than to send it.
+
+_CHECKOUTS = Checkout.metadata.tables["checkouts"]
+
+_LOCK = (
+    select(Checkout, Cart)
+    .join(Cart, col(Cart.id) == col(Checkout.cart_id))
+    .where(col(Checkout.id) == bindparam("checkout_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+
+# Nothing is inserted where the row is there already, or its cart does not exist.
+_INSERT = text("""
+INSERT INTO checkouts (id, cart_id, session_id, customer_id, workflow_id, run_id, state, phase, locked_at, expires_at,
+    on_shortage, attempts_left, currency)
+SELECT :id, c.id, :session_id, :customer_id, :workflow_id, :run_id, :state, :phase, :locked_at,
+    CAST(:expires_at AS timestamptz), :on_shortage, :attempts_left, c.currency
+FROM carts c WHERE c.id = :cart_id
+ON CONFLICT (id) DO NOTHING
+""")
+
+
+@cache
+def _update(names: tuple[str, ...], *, completes: bool) -> Any:
+    """The UPDATE of these columns; ``result_key`` and ``result`` together put an answer into ``results``.
+
+    The trigger gives the row, in this very UPDATE, the version after the one that its expressions see.
+    """
+    table = _CHECKOUTS
+    values: dict[str, Any] = {name: bindparam(name, type_=table.c[name].type) for name in names if name in table.c}
+    if "result" in names:
+        versioned = bindparam("result", type_=JSONB).op("||")(
+            func.jsonb_build_object(literal("version", Text), table.c.version + 1)
+        )
+        values["results"] = table.c.results.op("||")(
+            func.jsonb_build_object(bindparam("result_key", type_=Text), versioned)
+        )
+    if completes:
+        values["completed_at"] = func.now()
+    return update(table).where(table.c.id == bindparam("checkout_id")).values(values).returning(table.c.version)

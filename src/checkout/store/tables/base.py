@@ -10,6 +10,8 @@ from sqlalchemy import BigInteger, DateTime, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+_OptionalDocument: Any = JSONB(none_as_null=True)
+
 NAMING = {
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
@@ -48,9 +50,9 @@ def now() -> Any:
 
 
 def document(*, empty: str | None = None) -> Any:
-    """A JSON document: null when absent, or starting as ``empty``, such as ``'{}'``."""
+    """A JSON document: NULL (never JSON's ``null``) when absent, or starting as ``empty``, such as ``'{}'``."""
     if empty is None:
-        return Field(default=None, nullable=True, sa_type=JSONB)
+        return Field(default=None, nullable=True, sa_type=_OptionalDocument)
     kind: type[Any] = list if empty == "[]" else dict
     return Field(default_factory=kind, nullable=False, sa_type=JSONB, sa_column_kwargs={"server_default": empty})
 
