@@ -33,13 +33,13 @@ test: $(READY) ## all tests: rules, workflow, end to end, replay
 	$(PYTEST) -n $(WORKERS)
 
 test-rules: $(READY) ## the pure rules only: no server, seconds
-	$(PYTEST) tests/domain tests/runtime
+	$(PYTEST) tests/domain
 
 test-workflow: $(READY) ## the workflow with time skipping and real activities on the embedded Postgres
-	$(PYTEST) tests/workflows tests/activities tests/store
+	$(PYTEST) -n $(WORKERS) tests/workflows tests/activities tests/store tests/payments tests/runtime
 
 test-e2e: $(READY) ## end to end: real processes, real HTTP
-	$(PYTEST) tests/e2e
+	$(PYTEST) -n $(WORKERS) tests/api tests/cli tests/deploy tests/e2e
 
 test-containers: $(READY) ## the store's and the activities' tests on PostgreSQL in a container (needs Docker)
 	$(PYTEST) --stack=containers tests/store tests/activities
