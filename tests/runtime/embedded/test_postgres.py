@@ -104,13 +104,15 @@ def test_a_server_whose_first_process_is_killed_starts_again_with_its_data(make:
 
 def test_lock_files_whose_process_is_somebody_else_s_by_now_are_stale(make: Make, tmp_path: Path) -> None:
     server = run(make(tmp_path / "postgres"))
+    sockets = socket_directory(server)
     server.stop()
     account = unprivileged_account(server.directory)
     somebody = launch(["/bin/sleep", "600"], log=tmp_path / "sleep.log", account=account)
     try:
         pid = f"{somebody.pid}\n{server.directory / 'data'}\n0\n5432\n\n\n"
         (server.directory / "data" / "postmaster.pid").write_text(pid)
-        (server.directory / "socket" / ".s.PGSQL.5432.lock").write_text(pid)
+        sockets.mkdir(exist_ok=True)
+        (sockets / ".s.PGSQL.5432.lock").write_text(pid)
 
         run(server)
 
