@@ -1,0 +1,80 @@
+"""The stack that the end-to-end tests share: one for a pytest process, started when the first test needs it.
+
+Under xdist the groups ``sale`` and ``crash`` each run in one process (``--dist=loadgroup``), so that there is one stack
+for all that kills nothing and one for what does.
+"""
+
+import csv
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from checkout.runtime.database import engine_for
+from tests.e2e.stack import Stack
+from tests.e2e.storefront import Buyer
+from tests.support.invariants import check_invariants
+
+#: Products of the tests' own, so that no test meets another's stock: 20 units each, 12 in one warehouse, 8 in another.
+PRODUCTS = 80
+PRICE = "25.00"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    directory = tmp_path_factory.mktemp("stack")
+    stack = Stack(directory)
+    try:
+        stack.start()
+        for warehouse, units in ("main", 12), ("north", 8):
+            stack.run("import-products", str(_products(directory, units)), "--warehouse", warehouse)
+        yield stack
+    finally:
+        stack.stop()
+
+
+def _products(directory: Path, units: int) -> Path:
+    """A product export as Shopify writes it."""
+    path = directory / f"products-{units}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Handle", "Title", "Variant SKU", "Variant Price", "Variant Inventory Qty"])
+        writer.writerows([f"test-{n}", f"Test {n}", f"TEST-{n}", PRICE, units] for n in range(PRODUCTS))
+    return path
+
+
+@pytest.fixture(scope="session")
+def _skus() -> Iterator[str]:
+    return (f"TEST-{n}" for n in itertools.count())
+
+
+@pytest.fixture
+def sku(_skus: Iterator[str]) -> str:
+    """A product that no other test buys: 20 units, 12 in one warehouse and 8 in another, at 25.00 EUR."""
+    return next(_skus)
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    limits = httpx.Limits(max_connections=500, max_keepalive_connections=100)
+    async with httpx.AsyncClient(base_url=stack.url, timeout=90, limits=limits) as client:
+        yield client
+
+
+@pytest.fixture
+def buyer(client: httpx.AsyncClient) -> Callable[[], Buyer]:
+    """Makes buyers: each a session of its own."""
+    return lambda: Buyer(client)
+
+
+@pytest.fixture(autouse=True)
+async def _invariants(stack: Stack) -> AsyncIterator[None]:
+    """Every test here ends at rest, with all guarantees checked from the database and the gateway's ledger."""
+    yield
+    engine = engine_for(stack.database_url, application_name="test")
+    try:
+        await check_invariants(engine, await stack.ledger())
+    finally:
+        await engine.dispose()

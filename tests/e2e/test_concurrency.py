@@ -1,0 +1,69 @@
+"""Many at once: one start wins, one cart sells once, and nothing is oversold."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.e2e.stack import SECRET_KEY, Stack
+from tests.e2e.storefront import CARD, Buyer, session_token
+from tests.e2e.test_sale import stock_of
+
+pytestmark = pytest.mark.xdist_group("sale")
+Buyers = Callable[[], Buyer]
+
+
+async def test_the_same_start_ten_times_at_once(stack: Stack, buyer: Buyers, sku: str) -> None:
+    ada = await buyer().fill({sku: 1})
+    answers = await asyncio.gather(
+        *(ada.call("POST", "/checkouts", {"cart_id": ada.cart_id, "payment": CARD}) for _ in range(10))
+    )
+    statuses = Counter(answer.status_code for answer in answers)
+    # Exactly one has made it. On a machine too slow to answer in five seconds an answer may be 202; one that comes
+    # after the sale is told that the cart is an order.
+    assert statuses[201] + statuses[202] >= 1, statuses
+    assert statuses[201] <= 1, statuses
+    assert set(statuses) <= {200, 201, 202, 409}, statuses
+    assert all(answer.json()["code"] == "cart_ordered" for answer in answers if answer.status_code == 409)
+    ids = {answer.json()["id"] for answer in answers if answer.status_code in {200, 201, 202}}
+    assert len(ids) == 1
+    [ada.checkout_id] = ids
+    assert (await ada.until_closed())["state"] == "completed"
+    assert len(await stack.ledger_of(ada.checkout_id)) == 1
+    assert await stock_of(ada, sku) == 19
+
+
+async def test_two_sessions_of_a_customer_race_for_one_cart(buyer: Buyers, client: httpx.AsyncClient, sku: str) -> None:
+    ada = await buyer().fill({sku: 1})
+    phone = Buyer(client, session_token(SECRET_KEY, f"ses_phone_{sku}", f"customer-{sku}"))
+    claimed = await phone.call("POST", f"/carts/{ada.cart_id}/claim", {"session_token": ada.token})
+    assert claimed.status_code == 200, claimed.text
+    laptop = Buyer(client, session_token(SECRET_KEY, f"ses_laptop_{sku}", f"customer-{sku}"))
+    laptop.cart_id = phone.cart_id = ada.cart_id
+    first, second = await asyncio.gather(phone.start(), laptop.start())
+    winner, loser, refused = (phone, laptop, second) if first.status_code < 300 else (laptop, phone, first)
+    assert sorted([first.status_code, second.status_code])[1] == 409, (first.text, second.text)
+    assert refused.json()["code"] == "checkout_in_progress"
+    await winner.until(lambda checkout: checkout["state"] == "awaiting_payment")
+    stranger = Buyer(client, session_token(SECRET_KEY, f"ses_other_{sku}", "somebody-else"))
+    stranger.checkout_id = winner.checkout_id
+    assert (await stranger.call("GET", stranger.path)).status_code == 404
+    assert (await stranger.pay()).status_code == 404
+    await winner.pay()
+    assert (await winner.until_closed())["state"] == "completed"
+    assert (await loser.start()).json()["code"] == "cart_ordered"
+
+
+async def test_sixty_buyers_for_twenty_units(stack: Stack, buyer: Buyers, sku: str) -> None:
+    buyers = await asyncio.gather(*(buyer().fill({sku: 1}) for _ in range(60)))
+    answers = await asyncio.gather(*(one.start(payment=CARD) for one in buyers))
+    assert {answer.status_code for answer in answers} <= {201, 202, 422}, Counter(a.status_code for a in answers)
+    ended = await asyncio.gather(*(one.until_closed() for one in buyers))
+    assert Counter(checkout["state"] for checkout in ended) == {"completed": 20, "failed": 40}
+    assert {checkout["failure"]["code"] for checkout in ended if checkout["failure"]} == {"insufficient_stock"}
+    sold = {checkout["id"]: checkout["totals"]["total"] for checkout in ended if checkout["state"] == "completed"}
+    ledger = [entry for entry in await stack.ledger() if entry["checkout_id"] in {one.checkout_id for one in buyers}]
+    assert {entry["checkout_id"]: entry["captured"] for entry in ledger} == sold
+    assert await stock_of(buyers[0], sku) == 0
