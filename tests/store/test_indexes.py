@@ -1,0 +1,66 @@
+"""Every statement of a purchase finds its rows by an index, so that it costs the same in a big shop."""
+
+import re
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from checkout.runtime.database import Sessions
+from checkout.store import carts
+from checkout.store.catalogue import get_product
+from checkout.store.checkouts import read_checkout, read_running_checkout
+from checkout.store.orders import list_orders, read_order
+from checkout.store.owner import Owner
+from checkout.store.pricing import EURO_PRICES
+from tests.activities.checking_out import CheckingOut
+from tests.support.shop import ADDRESS, Shop
+
+#: Read whole by intention: small, and every row of them is asked for (those of the right country or time).
+WHOLE = {"warehouses", "promotions", "shipping_options"}
+
+
+async def test_no_statement_reads_a_whole_table(engine: AsyncEngine, sessions: Sessions, shop: Shop) -> None:
+    await shop.product("MUG", 2500)
+    await shop.coupon("TEN", limit_total=10, limit_per_customer=10)
+    owner = Owner("ses_ada", "customer_a")
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    async with sessions() as session, session.begin():
+        await get_product(session, "MUG", "EUR", EURO_PRICES)
+        cart = await carts.create_cart(session, owner, "EUR")
+        await carts.set_line(session, owner, cart, "MUG", 3)
+        await carts.delete_line(session, owner, cart, "NONE")
+        await carts.set_addresses(session, owner, cart, ADDRESS, ADDRESS, "ada@example.com")
+        await carts.set_coupon(session, owner, cart, "TEN", EURO_PRICES)
+        await carts.set_shipping_option(session, owner, cart, "standard", EURO_PRICES)
+    undone, done = [CheckingOut(shop, await shop.cart({"MUG": 1}, coupon_code="TEN")) for _ in range(2)]
+    await undone.until_priced()
+    await undone.undo()
+    await done.complete()
+    reference = (await done.row())["order_reference"]
+    async with sessions() as session:
+        await read_checkout(session, done.id)
+        await read_running_checkout(session, done.basket.cart_id)
+        await read_order(session, Owner(done.basket.session_id), reference)
+        await list_orders(session, Owner(done.basket.session_id, "customer_a"))
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
+
+    whole: dict[str, str] = {}
+    async with engine.connect() as connection:
+        # Where a table can be read by an index at all, the planner now does: it has no choice but of the indexes.
+        await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for statement, parameters in {text: given for text, given in sent if _explainable(text)}.items():
+            plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            for table in re.findall(r"Seq Scan on (\w+)", "\n".join(row[0] for row in plan)):
+                if table not in WHOLE:
+                    whole[table] = statement
+    assert whole == {}
+
+
+def _explainable(statement: str) -> bool:
+    return statement.lstrip().split(None, 1)[0] in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
