@@ -283,7 +283,7 @@ _NOT_MAPPED = {PaymentAttempt: ["token"]}
 
 
 def _touch(_mapper: Any, _connection: Any, row: Any) -> None:
-    """An edit is a change like any other: a cart shows that a price moved by its time."""
+    """An edit is a change like any other, with its time (that of prices is a trigger's)."""
     row.updated_at = func.now()
 
 

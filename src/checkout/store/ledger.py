@@ -114,7 +114,7 @@ _LOCK = text("""
     FROM stock JOIN unnest(CAST(:variants AS bigint[]), CAST(:warehouses AS bigint[]))
         AS wanted (variant_id, warehouse_id) USING (variant_id, warehouse_id)
     ORDER BY stock.variant_id, stock.warehouse_id
-    FOR UPDATE OF stock
+    FOR NO KEY UPDATE OF stock
 """)
 
 _RECORDED = text("""

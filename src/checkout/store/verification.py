@@ -100,7 +100,7 @@ _LOCK_DIFFERENT = _compared("""
     SELECT stock.variant_id, stock.warehouse_id FROM stock JOIN compared USING (variant_id, warehouse_id)
     WHERE compared.reserved <> held OR moved_reserved <> held
     ORDER BY stock.variant_id, stock.warehouse_id
-    FOR UPDATE OF stock
+    FOR NO KEY UPDATE OF stock
 """)
 
 _LOCK_HELD_BY_CLOSED = text(f"""
@@ -111,7 +111,7 @@ _LOCK_HELD_BY_CLOSED = text(f"""
             AND status = 'held' AND state IN {_CLOSED}
     )
     ORDER BY stock.variant_id, stock.warehouse_id
-    FOR UPDATE OF stock
+    FOR NO KEY UPDATE OF stock
 """)  # noqa: S608 - fixed words
 
 _END_HELD_BY_CLOSED = text(f"""

@@ -321,6 +321,16 @@ async def test_imports_and_stock_changes_at_once_neither_deadlock_nor_lose_anyth
     assert not (await verify_stock(shelves.sessions)).differences
 
 
+async def test_of_two_imports_of_the_same_new_products_one_creates_them(
+    run: Importer, shelves: Shelves, tmp_path: Path
+) -> None:
+    path = write_products(tmp_path / "p.csv", *({"Handle": f"p{n}", "Title": "P"} for n in range(50)))
+    for strict in (False, True):
+        reports = await asyncio.gather(*(run(path, strict=strict) for _ in range(4)))
+        assert sum(report.of("variants").created for report in reports) == (0 if strict else 50)
+    assert await shelves.value("SELECT sum(on_hand) FROM stock") == 250
+
+
 async def test_a_batch_takes_the_same_round_trips_for_any_number_of_rows(
     engine: AsyncEngine, run: Importer, tmp_path: Path
 ) -> None:
