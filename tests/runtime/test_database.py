@@ -48,7 +48,7 @@ async def test_a_deadlock_is_run_again_and_both_have_their_effect(sessions: Sess
 
     async with sessions() as session:
         assert (await session.scalars(text("SELECT value FROM counter ORDER BY id"))).all() == [2, 2]
-    assert runs == 3
+    assert runs >= 3  # more, where the one that is run again meets the other once more
 
 
 async def test_a_race_that_is_lost_every_time_is_raised(sessions: Sessions) -> None:
