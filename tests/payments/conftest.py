@@ -20,7 +20,7 @@ Create = Callable[..., Awaitable[Payment]]
 def empty_gateway(gateway_server: GatewayServer) -> GatewayServer:
     """The shared gateway, with nothing in its books: these tests reuse ids and keys."""
     with psycopg.connect(gateway_server.database_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE gateway.payments, gateway.answers")
+        connection.execute("TRUNCATE gateway.payments, gateway.answers, gateway.events")
     return gateway_server
 
 

@@ -6,6 +6,7 @@ cannot keep its answer has lost the race, rolls back and reads the other's.
 """
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,14 +34,19 @@ payments = sa.Table(
     sa.Column("captured", sa.BigInteger, nullable=False),
     sa.Column("refunded", sa.BigInteger, nullable=False),
     sa.Column("voided", sa.BigInteger, nullable=False),
+    sa.Column("unowed", sa.BigInteger, nullable=False),
+    sa.Column("returned", sa.BigInteger, nullable=False),
     sa.Column("decline_code", sa.Text),
     sa.Column("confirm_tries", sa.Integer, nullable=False),
+    sa.Column("return_url", sa.Text),
+    sa.Column("action", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
     sa.CheckConstraint("amount > 0 AND authorized BETWEEN 0 AND amount", name="authorized_within_amount"),
     sa.CheckConstraint(
         "captured >= 0 AND voided >= 0 AND captured + voided <= authorized", name="captured_within_authorized"
     ),
     sa.CheckConstraint("refunded BETWEEN 0 AND captured", name="refunded_within_captured"),
+    sa.CheckConstraint("returned BETWEEN 0 AND unowed", name="returned_within_unowed"),
     sa.Index("payments_in_order", "created_at", "payment_id"),
 )
 
@@ -54,7 +60,7 @@ answers = sa.Table(
 )
 
 Effect = sa.Insert | sa.Update
-_CHANGING = frozenset({"status", "authorized", "captured", "refunded", "voided", "decline_code", "confirm_tries"})
+_FIXED = frozenset({"payment_id", "checkout_id", "attempt_id", "method", "token", "currency", "amount", "action"})
 _RECORD_COLUMNS = [column for column in payments.columns if column.name != "created_at"]
 #: Any number that no other user of the database takes for an advisory lock: the schema is made by one starter alone.
 _SCHEMA_LOCK = 0x67617465
@@ -115,18 +121,18 @@ def insertion(record: Record) -> Effect:
 
 def change(record: Record) -> Effect:
     """The statement that keeps a payment which has changed; the caller holds its lock."""
-    values = {name: value for name, value in _values(record).items() if name in _CHANGING}
+    values = {name: value for name, value in _values(record).items() if name not in _FIXED}
     return sa.update(payments).where(payments.c.payment_id == record.payment_id).values(values)
 
 
-async def keep(connection: AsyncConnection, key: str, answer: Answer, effect: Effect | None = None) -> None:
-    """Keep an answer under its key, and the effect that it reports, in one statement.
+async def keep(connection: AsyncConnection, key: str, answer: Answer, *effects: Effect) -> None:
+    """Keep an answer under its key, and the effects that it reports, in one statement.
 
     Raises LostRace when there is an answer already: then nothing of it may be committed.
     """
     statement = insert(answers).values(key=key, fingerprint=answer.fingerprint, status=answer.status, body=answer.body)
-    if effect is not None:
-        statement = statement.add_cte(effect.returning(payments.c.payment_id).cte("effect"))
+    for number, effect in enumerate(effects):
+        statement = statement.add_cte(effect.returning(sa.literal(1)).cte(f"effect_{number}"))
     kept = await connection.execute(statement.on_conflict_do_nothing().returning(answers.c.key))
     if kept.one_or_none() is None:
         raise LostRace(key)
@@ -139,9 +145,27 @@ async def find(connection: AsyncConnection, payment_id: str) -> Record | None:
     return None if row is None else _record(row)
 
 
+async def find_by_action(connection: AsyncConnection, action: str, *, locked: bool = False) -> Record | None:
+    """The payment of a buyer's address; ``locked`` until the transaction ends, or as it is now."""
+    query = sa.select(*_RECORD_COLUMNS).where(payments.c.action == action)
+    row = (await connection.execute(query.with_for_update() if locked else query)).mappings().one_or_none()
+    return None if row is None else _record(row)
+
+
+async def page(connection: AsyncConnection, since: datetime, after: str, limit: int) -> list[tuple[datetime, Record]]:
+    """Payments with the moment of their creation, in its order: from ``since`` on, beyond payment ``after`` of then."""
+    query = (
+        sa.select(*_RECORD_COLUMNS, payments.c.created_at)
+        .where(sa.tuple_(payments.c.created_at, payments.c.payment_id) > sa.tuple_(since, after))
+        .order_by(payments.c.created_at, payments.c.payment_id)
+        .limit(limit)
+    )
+    return [(row["created_at"], _record(row)) for row in (await connection.execute(query)).mappings()]
+
+
 async def approved(connection: AsyncConnection, checkout_id: str | None = None) -> list[Record]:
-    """All payments that were ever authorized, oldest first; of one checkout when it is given."""
-    query = sa.select(*_RECORD_COLUMNS).where(payments.c.authorized > 0)
+    """All payments that ever brought money, oldest first; of one checkout when it is given."""
+    query = sa.select(*_RECORD_COLUMNS).where(sa.or_(payments.c.authorized > 0, payments.c.unowed > 0))
     if checkout_id is not None:
         query = query.where(payments.c.checkout_id == checkout_id)
     query = query.order_by(payments.c.created_at, payments.c.payment_id)
