@@ -22,7 +22,8 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 .env: ## secrets for docker compose, made once (mode 0600)
-	@umask 077 && for name in POSTGRES_PASSWORD CHECKOUT_SECRET_KEY CHECKOUT_ADMIN_TOKEN CHECKOUT_GATEWAY_API_KEY; do \
+	@umask 077 && for name in POSTGRES_PASSWORD CHECKOUT_SECRET_KEY CHECKOUT_ADMIN_TOKEN CHECKOUT_GATEWAY_API_KEY \
+		CHECKOUT_GATEWAY_WEBHOOK_SECRET; do \
 		echo "$$name=$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"; done > .env.new && mv -n .env.new .env
 	@echo "made .env: keep it, the database's volume knows its password"
 

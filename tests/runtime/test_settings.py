@@ -84,12 +84,13 @@ def test_secrets_are_not_shown_by_repr() -> None:
 
 def test_there_is_no_default_secret() -> None:
     with pytest.raises(SettingsError) as error:
-        load_settings().require_secrets("secret_key", "admin_token", "gateway_api_key")
+        load_settings().require_secrets("secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret")
 
     assert [line.split(" ")[0] for line in error.value.lines] == [
         "CHECKOUT_SECRET_KEY",
         "CHECKOUT_ADMIN_TOKEN",
         "CHECKOUT_GATEWAY_API_KEY",
+        "CHECKOUT_GATEWAY_WEBHOOK_SECRET",
     ]
 
 

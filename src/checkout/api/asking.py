@@ -7,6 +7,7 @@ from fastapi import Depends
 from checkout.api.engine import Ended, Run, StillRunning
 from checkout.api.models.checkouts import Checkout, Pay
 from checkout.api.outcomes import RUNNING, ended_badly, expired
+from checkout.api.paying import check_can_pay
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
@@ -29,6 +30,7 @@ class Asking:
 
     async def pay(self, owner: Owner, checkout_id: str, payment: Pay) -> Answered:
         """200 with the checkout, 202 where it still runs. Raises Problem for a decline and all else."""
+        check_can_pay(self._settings, payment)
         run = await self._reading.run(owner, checkout_id)
         attempt_id = await self._store_attempt(run, payment)
         try:

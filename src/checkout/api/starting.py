@@ -9,6 +9,7 @@ from fastapi import Depends
 from checkout.api.engine import UPDATE_WAIT, Ended, StillRunning
 from checkout.api.models.checkouts import Checkout, Payment, Start
 from checkout.api.outcomes import OPENING, RUNNING, ended_badly, total_mismatch
+from checkout.api.paying import check_can_pay
 from checkout.api.problems import Problem, unavailable
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
@@ -35,6 +36,8 @@ class Starting:
     async def start(self, owner: Owner, wanted: Start) -> Answered:
         """201, 200 or 202 with the checkout. Raises Problem for all else; nothing is held then."""
         ttl = checked_ttl(wanted.ttl_seconds, self._settings.ttl, self._settings.max_ttl)
+        if wanted.payment is not None:
+            check_can_pay(self._settings, wanted.payment, "payment.")
         give_up = asyncio.get_running_loop().time() + UPDATE_WAIT
         while True:
             hold = await self._database.read(lambda session: read_hold(session, owner, wanted.cart_id))

@@ -95,7 +95,7 @@ class _Stack:
         self._complete = False
         self._secrets = ensure_secrets(directories.data) | {
             name: settings.secret(name)
-            for name in ("secret_key", "admin_token", "gateway_api_key")
+            for name in ("secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret")
             if getattr(settings, name) is not None
         }
         host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host
@@ -161,6 +161,7 @@ class _Stack:
             "temporal_address": self._temporal.address,
             "temporal_ui_url": self._temporal.ui or "",
             "gateway_url": self._gateway_url,
+            "gateway_webhook_url": f"{self._api_url}/payments/webhooks/simulated",
             **self._secrets,
         }
         return environment_of(given) | {f"{PREFIX}LOG_FORMAT": os.environ.get(f"{PREFIX}LOG_FORMAT", "console")}

@@ -63,15 +63,24 @@ def gateway() -> None:
     """Run the simulated payment gateway on CHECKOUT_HOST and CHECKOUT_GATEWAY_PORT.
 
     It keeps its own tables in the schema `gateway` of the database, and takes requests that carry
-    CHECKOUT_GATEWAY_API_KEY.
+    CHECKOUT_GATEWAY_API_KEY. Events go to CHECKOUT_GATEWAY_WEBHOOK_URL, signed with CHECKOUT_GATEWAY_WEBHOOK_SECRET.
 
     Example: `CHECKOUT_GATEWAY_API_KEY=… checkout gateway`
     """
+    from checkout.payments.simulated.courier import Endpoint
     from checkout.payments.simulated.server import create_app
 
     settings = settings_of_stack()
     configure_logs(settings, process="gateway")
-    application = create_app(settings.require_database_url(), settings.secret("gateway_api_key"))
+    endpoint = None
+    if settings.gateway_webhook_url is not None:
+        endpoint = Endpoint(url=settings.gateway_webhook_url, secret=settings.secret("gateway_webhook_secret"))
+    application = create_app(
+        settings.require_database_url(),
+        settings.secret("gateway_api_key"),
+        public_url=settings.gateway_public_url,
+        endpoint=endpoint,
+    )
     _serve(application, settings, "gateway_port")
 
 

@@ -1,5 +1,6 @@
 """Which adapter stands behind the port: the one place that reads the settings of the gateways."""
 
+from checkout.payments.methods import Method
 from checkout.payments.port import Gateway
 from checkout.payments.simulated.client import SimulatedGateway
 from checkout.runtime.settings import Settings
@@ -10,4 +11,14 @@ def connect_gateway(settings: Settings) -> Gateway:
 
     Raises SettingsError where its key is missing.
     """
-    return SimulatedGateway(settings.gateway_url, settings.secret("gateway_api_key"))
+    secret = settings.gateway_webhook_secret
+    return SimulatedGateway(
+        settings.gateway_url,
+        settings.secret("gateway_api_key"),
+        webhook_secret=None if secret is None else secret.get_secret_value(),
+    )
+
+
+def methods_of(settings: Settings) -> tuple[Method, ...]:  # noqa: ARG001 - the setting has one value so far
+    """What buyers may pay with at the gateway that ``settings.payment_gateway`` names; needs no key."""
+    return SimulatedGateway.methods

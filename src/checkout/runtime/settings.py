@@ -22,7 +22,7 @@ PREFIX = "CHECKOUT_"
 SECRET_LENGTH = 32
 ADMIN_TOKEN_LENGTH = 16
 
-SecretName = Literal["secret_key", "admin_token", "gateway_api_key"]
+SecretName = Literal["secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret"]
 
 
 class SettingsError(Exception):
@@ -109,6 +109,19 @@ class Settings(BaseSettings):
     gateway_api_key: SecretStr | None = _text(
         None, "Key by which the shop authenticates at the payment gateway", "a text that is not empty"
     )
+    gateway_public_url: str | None = _text(
+        None,
+        "Where buyers reach the simulated gateway's pages; unset: where the shop does",
+        "an http or https URL",
+    )
+    gateway_webhook_url: str | None = _text(
+        None,
+        "Where the simulated gateway sends its events: API, then /payments/webhooks/simulated; unset: nowhere",
+        "an http or https URL",
+    )
+    gateway_webhook_secret: SecretStr | None = _text(
+        None, "Signs the simulated gateway's events; shop and gateway share it", "a text that is not empty"
+    )
 
     secret_key: SecretStr | None = _setting(
         None, "Signs session tokens (HS256)", f"{SECRET_LENGTH} characters or more, random", min_length=SECRET_LENGTH
@@ -143,9 +156,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin")
         return value
 
-    @field_validator("gateway_url", "temporal_ui_url")
+    @field_validator("gateway_url", "gateway_public_url", "gateway_webhook_url", "temporal_ui_url")
     @classmethod
-    def _check_url(cls, value: str) -> str:
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if not value.startswith(("http://", "https://")):
             raise ValueError("not an http or https URL")
         return value.rstrip("/")

@@ -19,7 +19,7 @@ STACK_FILE = "dev.json"
 SECRETS_FILE = "secrets.json"
 LOCK_FILE = "lock"
 
-_SECRETS = ("secret_key", "admin_token", "gateway_api_key")
+_SECRETS = ("secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret")
 
 
 class AlreadyRuns(Exception):

@@ -1,9 +1,9 @@
 """Checkouts: what a storefront sends to start, pay and extend one, and what it sees of it."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from checkout.api.bodies import looks_like_card_number
 from checkout.api.models.base import Amount, Answer, Code, Failure, Money, Request, Time, refused
@@ -18,22 +18,17 @@ def _token(value: str) -> str:
 
 
 Ttl = Annotated[int, Field(ge=10, description="Seconds, 10 to the shop's maximum")]
-Method = Literal["card"]
 
 
 class Payment(Request):
-    """How to pay: the method and the token that the payment provider made of the card."""
+    """How to pay: one of the gateway's methods, and for a card the token that the payment gateway made of it."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"method": "card", "token": "tok_visa"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"method": "card", "token": "tok_visa"}, {"method": "paypal"}]}
+    )
 
-    method: Method
+    method: Annotated[Code, Field(description="card, paypal or bank_transfer, where the gateway offers it")]
     token: Annotated[Code, AfterValidator(_token)] | None = None
-
-    @model_validator(mode="after")
-    def _card_has_token(self) -> "Payment":
-        if self.token is None:
-            raise refused("token is required: the one that the payment provider made of the card")
-        return self
 
 
 class Pay(Payment):
