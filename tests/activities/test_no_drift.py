@@ -1,0 +1,121 @@
+"""G2 as a property: whatever the shop changes in whatever state, the order is what was locked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checkout.runtime.database import create_sessions, engine_for
+from tests.activities.checking_out import CheckingOut
+from tests.support import databases
+from tests.support.invariants import check_invariants
+from tests.support.shop import Shop
+
+#: What a shop may do at any time; ``:n`` is a random figure.
+CHANGES = [
+    "UPDATE prices SET amount = :n",
+    "UPDATE prices SET amount = :n WHERE currency = 'USD'",
+    "DELETE FROM prices WHERE :n >= 0",
+    "UPDATE tax_rates SET percent = :n % 101",
+    "DELETE FROM tax_rates WHERE :n >= 0",
+    "UPDATE shipping_options SET amount = :n",
+    "UPDATE shipping_options SET active = false WHERE :n >= 0",
+    "UPDATE exchange_rates SET rate = :n + 1",
+    "DELETE FROM exchange_rates WHERE :n >= 0",
+    "UPDATE coupons SET basis_points = 1 + :n % 10000",
+    "UPDATE coupons SET active = false WHERE :n >= 0",
+    "UPDATE coupons SET ends_at = now() - interval '1 day' WHERE :n >= 0",
+    "UPDATE promotions SET basis_points = 1 + :n % 10000",
+    "UPDATE promotions SET active = NOT active WHERE :n >= 0",
+    "UPDATE products SET title = 'renamed ' || :n, category = 'c' || :n",
+    "UPDATE variants SET active = false, tax_class = 'zero', weight_grams = :n",
+    "UPDATE warehouses SET active = false, countries = '{JP}', priority = :n",
+]
+#: Where a checkout stands when something is changed: after the lock, the authorization, the order, the capture.
+STATES = ["awaiting_payment", "creating_order", "capturing", "committing"]
+
+change = st.tuples(st.sampled_from(STATES), st.sampled_from(CHANGES), st.integers(0, 100_000))
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with databases.fresh_database() as uri:
+        yield uri
+
+
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(change, min_size=1, max_size=6), st.sampled_from(["EUR", "USD"]))
+def test_no_change_after_the_lock_changes_the_order(
+    url: str, changes: list[tuple[str, str, int]], currency: str
+) -> None:
+    asyncio.run(_sell(url, changes, currency))
+
+
+async def _sell(url: str, changes: list[tuple[str, str, int]], currency: str) -> None:
+    engine = engine_for(url)
+    shop = Shop(create_sessions(engine))
+    try:
+        await _reset(shop)
+        checking = CheckingOut(shop, await shop.cart({"MUG": 2, "BOOK": 1}, currency=currency, coupon_code="TEN"))
+        locked = await checking.until_priced()
+        told = await _snapshot(shop, checking)
+        steps: list[Callable[[], Awaitable[object]]] = [
+            *(checking.authorized, checking.create, checking.captured, checking.commit)
+        ]
+        for state, step in zip(STATES, steps, strict=True):
+            for at, statement, figure in changes:
+                if at == state:
+                    await shop.execute(statement, n=figure)
+            await step()
+        order = await shop.rows(
+            "SELECT o.currency, o.total, o.sub_total, o.discount_total, o.shipping_total, o.tax_total, l.name, "
+            "l.quantity, l.unit_price, l.total FROM orders o JOIN order_lines l ON l.order_reference = o.reference "
+            "WHERE o.checkout_id = :id ORDER BY l.position",
+            id=checking.id,
+        )
+        assert order == told
+        assert {(line[0], line[1]) for line in order} == {(currency, locked.total)}
+        await check_invariants(engine)
+    finally:
+        await engine.dispose()
+
+
+async def _snapshot(shop: Shop, checking: CheckingOut) -> list[tuple[object, ...]]:
+    return await shop.rows(
+        "SELECT s.currency, s.total, s.sub_total, s.discount_total, s.shipping_total, s.tax_total, l.name, "
+        "l.quantity, l.unit_price, l.total FROM price_snapshots s JOIN price_snapshot_lines l USING (checkout_id) "
+        "WHERE s.checkout_id = :id ORDER BY l.position",
+        id=checking.id,
+    )
+
+
+async def _reset(shop: Shop) -> None:
+    """The shop as it is before anything changes; what was sold before stays."""
+    if not await shop.rows("SELECT FROM products"):
+        await shop.open()
+        await shop.product("MUG", {"EUR": 2500}, 100_000)
+        await shop.product("BOOK", {"EUR": 1000}, 100_000, tax_class="reduced")
+        await shop.coupon("TEN", limit_total=100_000)
+        await shop.execute(
+            "INSERT INTO promotions (code, name, kind, basis_points) VALUES ('P', 'P', 'order_percentage', 500)"
+        )
+    shop.variants = dict(await shop.rows("SELECT sku, id FROM variants"))
+    for statement in (
+        "DELETE FROM prices",
+        "INSERT INTO prices SELECT id, 'EUR', CASE sku WHEN 'MUG' THEN 2500 ELSE 1000 END FROM variants",
+        "INSERT INTO prices SELECT id, 'USD', 2900 FROM variants WHERE sku = 'MUG'",
+        "DELETE FROM tax_rates",
+        "INSERT INTO tax_rates (country, tax_class, percent) VALUES ('DE', 'standard', 19), ('DE', 'reduced', 7)",
+        "UPDATE shipping_options SET active = true, amount = 490",
+        "DELETE FROM exchange_rates",
+        "INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'USD', '2026-01-02', 1.1)",
+        "UPDATE coupons SET active = true, ends_at = NULL, basis_points = 1000",
+        "UPDATE promotions SET active = true, basis_points = 500",
+        "UPDATE products SET title = handle, category = ''",
+        "UPDATE variants SET active = true, weight_grams = 0, tax_class = 'standard'",
+        "UPDATE variants SET tax_class = 'reduced' WHERE sku = 'BOOK'",
+        "UPDATE warehouses SET active = true, countries = '{}', priority = id",
+    ):
+        await shop.execute(statement)
