@@ -24,7 +24,7 @@ from checkout.domain.messages import (
     PhaseInput,
 )
 from checkout.domain.words import Outcome
-from checkout.payments.port import Payment
+from checkout.payments.port import Payment, Unavailable
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from checkout.store import payments
 from checkout.store.tables import Cart, Checkout
@@ -195,3 +195,8 @@ def changed(**values: Any) -> Callable[[Payment | None], Awaitable[Payment]]:
         return dataclasses.replace(payment, **values)
 
     return change
+
+
+async def lose() -> None:
+    """What ``once`` does to an answer, or a call, that is lost."""
+    raise Unavailable("the answer is lost")

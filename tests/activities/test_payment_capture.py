@@ -1,20 +1,13 @@
 """Phase 6 on real rows and a real gateway: captured once, or refunded, whatever lands when."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from checkout.payments.port import Payment, Refused, Unavailable
-from tests.activities.paying import TOTAL, Pause, Paying, changed, checkout_that_waits
-from tests.support.gateway import GatewayServer, once
-
-
-@pytest.fixture
-async def paying(shared_database_url: str, gateway_server: GatewayServer) -> AsyncIterator[Paying]:
-    async with checkout_that_waits(shared_database_url, gateway_server) as paying:
-        yield paying
+from checkout.payments.port import Payment, Refused
+from tests.activities.paying import TOTAL, Pause, Paying, changed, lose
+from tests.support.gateway import once
 
 
 async def authorized(paying: Paying, token: str = "tok_visa") -> str:  # noqa: S107
@@ -56,9 +49,6 @@ async def test_ten_runs_at_once_capture_once(paying: Paying) -> None:
 
 async def test_a_lost_answer_is_found_by_the_next_run(paying: Paying) -> None:
     await authorized(paying)
-
-    async def lose() -> None:
-        raise Unavailable("the answer is lost")
 
     paying.gateway.after["capture"] = once(lose)
     with pytest.raises(ApplicationError) as away:
