@@ -168,7 +168,9 @@ async def test_every_page_shows_its_rows(shop: Shop) -> None:
         "INSERT INTO payment_attempts (id, checkout_id, cart_id, number, method, token, gateway)"
         " VALUES ('pay_a', 'chk_a', 'cart_chk_a', 1, 'card', 'tok_secret', 'simulated')"
     )
+    start = await shop.page("")
     for name in PAGES:
+        assert f"{BASE}/{name}/list" in start
         text = await shop.page(f"{name}/list?search=chk_a&pageSize=100")
         await shop.page(f"{name}/list?sortBy=nothing", status=400)
         assert "tok_secret" not in text

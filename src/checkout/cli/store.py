@@ -60,19 +60,23 @@ def progress(title: str) -> "Iterator[OnProgress]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    with Progress(
+    bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task(title, total=None)
+    )
+    task = bar.add_task(title, total=None)
 
-        def advance(done: int, size: int) -> None:
-            bar.update(task, completed=done, total=size)
+    def advance(done: int, size: int) -> None:
+        bar.start()  # only now: a file that is refused has made no progress
+        bar.update(task, completed=done, total=size)
 
+    try:
         yield advance
+    finally:
+        bar.stop()
 
 
 def say_bad_row(bad: "BadRow") -> None:

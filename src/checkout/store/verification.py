@@ -5,6 +5,7 @@ and the reservations that checkouts hold (movements and reservations without a s
 someone who changed rows past the functions of the store, or a database restored in part, can make them differ.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -171,7 +172,7 @@ def _differences(
     if on_hand != moved_on_hand:
         remedy = (
             "Count the units, those that checkouts hold included, and say how many there are: "
-            f"checkout stock set {sku} {on_hand} --warehouse {code} (if there are {on_hand})"
+            f"{_set(sku, code, on_hand)} (if there are {on_hand})"
         )
         found.append(Difference(sku, code, "on_hand", on_hand, moved_on_hand, "the ledger", remedy))
     if reserved != held:
@@ -179,7 +180,7 @@ def _differences(
         if held > on_hand:
             remedy = (
                 f"Only {on_hand} are on hand: cancel checkouts that hold it, or say that there are more "
-                f"(checkout stock set {sku} {held} --warehouse {code}), then: {REPAIR}"
+                f"({_set(sku, code, held)}), then: {REPAIR}"
             )
         found.append(Difference(sku, code, "reserved", reserved, held, "the reservations", remedy))
     if moved_reserved != held:
@@ -188,8 +189,12 @@ def _differences(
     return found
 
 
+def _set(sku: str, code: str, units: int | str) -> str:
+    return f"checkout stock set {shlex.quote(sku)} {units} --warehouse {shlex.quote(code)}"
+
+
 def _held_by_closed(sku: str, code: str, quantity: int, checkout_id: str, state: str) -> Difference:
     remedy = f"End its reservation: {REPAIR}"
     if state == "completed":
-        remedy += f", then count the units: checkout stock set {sku} COUNT --warehouse {code}"
+        remedy += f", then count the units: {_set(sku, code, 'COUNT')}"
     return Difference(sku, code, f"what {checkout_id} holds", quantity, 0, f"its state, {state},", remedy)

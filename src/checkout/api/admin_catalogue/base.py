@@ -59,6 +59,12 @@ class View(ModelView):
     column_type_formatters: ClassVar[dict[type, Any]] = {**ModelView.column_type_formatters, datetime: moment}
     column_type_formatters_detail = column_type_formatters
 
+    def __init__(self) -> None:
+        super().__init__()
+        for name in (*self._list_prop_names, *self._details_prop_names):
+            label = self._column_labels.setdefault(name, name.replace("_", " ").capitalize())
+            self._column_labels_value_by_key.setdefault(label, name)
+
 
 class ReadOnlyView(View):
     """What the shop itself writes: nothing here changes it."""

@@ -28,6 +28,9 @@ MAX_INTEGER = 2_147_483_647
 TAX_CLASSES = tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_in_tax_rates()), ZERO)))
 
 
+_BOX = {"class": "form-control"}
+
+
 def _strip(value: object) -> object:
     """Texts without surrounding spaces; a field that was not sent is empty."""
     return value.strip() if isinstance(value, str) else value or ""
@@ -35,34 +38,53 @@ def _strip(value: object) -> object:
 
 def _name(label: str, *, required: bool = False, hint: str = "") -> StringField:
     needed: list[Any] = [InputRequired()] if required else []
-    return StringField(label, [*needed, Length(max=MAX_NAME)], filters=[_strip], description=hint)
+    return StringField(label, [*needed, Length(max=MAX_NAME)], filters=[_strip], description=hint, render_kw=_BOX)
+
+
+def _text(label: str, most: int = MAX_TEXT, hint: str = "") -> StringField:
+    return StringField(label, [Length(max=most)], filters=[_strip], description=hint, render_kw=_BOX)
 
 
 def _whole(
-    label: str, *, required: bool = False, least: int = 0, most: int = MAX_INTEGER, hint: str = ""
+    label: str,
+    *,
+    required: bool = False,
+    least: int = 0,
+    most: int = MAX_INTEGER,
+    default: int | None = None,
+    hint: str = "",
 ) -> IntegerField:
     needed: Any = InputRequired() if required else Optional()
-    return IntegerField(label, [needed, NumberRange(least, most)], description=hint)
+    checks = [needed, NumberRange(least, most)]
+    return IntegerField(label, checks, default=default, description=hint, render_kw=_BOX)
 
 
 def _choice(label: str, choices: Mapping[str, str] | Iterable[str]) -> SelectField:
     pairs = choices.items() if isinstance(choices, Mapping) else ((word, word) for word in choices)
-    return SelectField(label, choices=list(pairs))
+    return SelectField(label, choices=list(pairs), render_kw={"class": "form-select"})
+
+
+def _switch(label: str, hint: str = "") -> BooleanField:
+    return BooleanField(label, default=True, description=hint, render_kw={"class": "form-check-input"})
 
 
 def _moment(label: str) -> DateTimeLocalField:
     formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
-    return DateTimeLocalField(label, [Optional()], format=formats, description="UTC; empty: no limit")
+    return DateTimeLocalField(label, [Optional()], format=formats, description="UTC; empty: no limit", render_kw=_BOX)
 
 
 class RuleForm(Form):
     """A form whose ``rule`` makes columns of what was entered; ``data`` gives these once it is validated."""
 
     rule: ClassVar[Callable[[rules.Given], rules.Columns]] = dict
+    #: Fields that come before the others, which come as they are written, those of the base first.
+    first: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._columns: rules.Columns | None = None
+        names = sorted(self._fields, key=lambda name: name not in self.first)
+        self._fields = {name: self._fields[name] for name in names}
 
     @property
     def data(self) -> dict[str, Any]:
@@ -99,11 +121,11 @@ class ProductForm(RuleForm):
     rule = rules.product
     handle = _name("Handle", required=True, hint="The product's stable name, by which imports know it")
     title = _name("Title", required=True)
-    description = TextAreaField("Description", [Length(max=MAX_TEXT)], filters=[_strip])
+    description = TextAreaField("Description", [Length(max=MAX_TEXT)], filters=[_strip], render_kw={**_BOX, "rows": 6})
     vendor = _name("Vendor")
     category = _name("Category", hint="What promotions select by")
-    image_url = StringField("Image", [Length(max=MAX_TEXT)], filters=[_strip])
-    active = BooleanField("Active", default=True, description="Only what is active is sold")
+    image_url = _text("Image")
+    active = _switch("Active", hint="Only what is active is sold")
 
 
 class VariantForm(RuleForm):
@@ -114,15 +136,16 @@ class VariantForm(RuleForm):
     option1 = _name("Option 1", hint="What sets it apart from the product's other variants, such as a size")
     option2 = _name("Option 2")
     option3 = _name("Option 3")
-    image_url = StringField("Image", [Length(max=MAX_TEXT)], filters=[_strip])
-    weight_grams = _whole("Weight in grams", required=True)
+    image_url = _text("Image")
+    weight_grams = _whole("Weight in grams", required=True, default=0)
     tax_class = _choice("Tax class", TAX_CLASSES)
-    active = BooleanField("Active", default=True)
+    active = _switch("Active")
 
 
 class NewVariantForm(VariantForm):
     """A new variant."""
 
+    first = ("handle", "sku")
     handle = _name("Product", required=True, hint="Handle of its product")
 
 
@@ -135,6 +158,7 @@ class PriceForm(RuleForm):
 class NewPriceForm(PriceForm):
     """A price in a currency."""
 
+    first = ("sku", "currency")
     sku = _name("SKU", required=True)
     currency = _name("Currency", required=True, hint="ISO 4217")
 
@@ -145,11 +169,11 @@ class WarehouseForm(RuleForm):
     rule = rules.warehouse
     code = _name("Code", required=True)
     name = _name("Name", required=True)
-    priority = _whole("Priority", required=True, least=-MAX_INTEGER, hint="The lowest comes first")
+    priority = _whole("Priority", required=True, least=-MAX_INTEGER, default=100, hint="The lowest comes first")
     countries = StringField(
         "Countries", [Length(max=2_000)], filters=[_strip], description="ISO 3166, separated by commas; empty: all"
     )
-    active = BooleanField("Active", default=True)
+    active = _switch("Active")
 
 
 class StockForm(RuleForm):
@@ -163,6 +187,7 @@ class StockForm(RuleForm):
 class NewStockForm(StockForm):
     """The first stock of a variant in a warehouse."""
 
+    first = ("sku", "warehouse")
     sku = _name("SKU", required=True)
     warehouse = _name("Warehouse", required=True, hint="Its code")
 
@@ -178,14 +203,15 @@ class _DiscountForm(RuleForm):
     ends_at = _moment("Ends")
     limit_total = _whole("Limit in all", hint="Empty: no limit")
     limit_per_customer = _whole("Limit for each customer", hint="Empty: no limit")
-    stackable = BooleanField("Goes with others", default=True)
-    priority = _whole("Priority", required=True, least=-MAX_INTEGER, hint="The lowest is taken first")
-    active = BooleanField("Active", default=True)
+    stackable = _switch("Goes with others")
+    priority = _whole("Priority", required=True, least=-MAX_INTEGER, default=100, hint="The lowest is taken first")
+    active = _switch("Active")
 
 
 class CouponForm(_DiscountForm):
     """A coupon."""
 
+    first = ("code", "name", "kind")
     rule = rules.coupon
     kind = _choice("Kind", rules.COUPON_KINDS)
 
@@ -193,6 +219,7 @@ class CouponForm(_DiscountForm):
 class PromotionForm(_DiscountForm):
     """An automatic promotion."""
 
+    first = ("code", "name", "kind", "product_handle", "category", "buy_quantity", "get_quantity")
     rule = rules.promotion
     kind = _choice("Kind", rules.PROMOTION_KINDS)
     product_handle = _name("Product", hint="Handle of the product it is for")
@@ -226,7 +253,7 @@ class ShippingOptionForm(RuleForm):
     maximum_weight_grams = _whole("Below weight", least=1, hint="Grams; empty: any")
     minimum_total = _name("From order total", hint="A decimal in the currency")
     maximum_total = _name("Below order total", hint="A decimal in the currency; empty: any")
-    active = BooleanField("Active", default=True)
+    active = _switch("Active")
 
 
 class ExchangeRateForm(RuleForm):
@@ -235,5 +262,5 @@ class ExchangeRateForm(RuleForm):
     rule = rules.exchange_rate
     base = _name("Base", required=True, hint="ISO 4217")
     currency = _name("Currency", required=True, hint="ISO 4217")
-    date = DateField("Day", [InputRequired()])
+    date = DateField("Day", [InputRequired()], render_kw=_BOX)
     rate = _name("Rate", required=True, hint="Units of the currency for one of the base")

@@ -18,7 +18,7 @@ from checkout.store.warehouses import UnknownWarehouse
 
 
 class ProductView(RuleView, model=row.Product):
-    """Products."""
+    """What the shop sells; imports know it by its handle."""
 
     name, name_plural, icon, category = "Product", "Products", "fa-solid fa-box", "Goods"
     new_form = edit_form = forms.ProductForm
@@ -31,7 +31,7 @@ class ProductView(RuleView, model=row.Product):
 
 
 class VariantView(RuleView, model=row.Variant):
-    """Variants."""
+    """What is put into a cart: a product in one choice of its options, by its SKU."""
 
     name, name_plural, icon, category = "Variant", "Variants", "fa-solid fa-tags", "Goods"
     new_form, edit_form = forms.NewVariantForm, forms.VariantForm
@@ -80,7 +80,7 @@ class PriceView(RuleView, model=row.Price):
 
 
 class WarehouseView(RuleView, model=row.Warehouse):
-    """Warehouses."""
+    """Where units are, in the order in which they serve, and for which countries."""
 
     name, name_plural, icon, category = "Warehouse", "Warehouses", "fa-solid fa-warehouse", "Goods"
     new_form = edit_form = forms.WarehouseForm

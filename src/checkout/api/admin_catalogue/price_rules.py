@@ -42,7 +42,7 @@ class CouponView(_DiscountView, model=row.Coupon):
 
 
 class PromotionView(_DiscountView, model=row.Promotion):
-    """Automatic promotions."""
+    """Discounts that apply by themselves."""
 
     name, name_plural, icon, category = "Promotion", "Promotions", "fa-solid fa-bullhorn", "Prices"
     new_form = edit_form = forms.PromotionForm
@@ -62,7 +62,7 @@ class PromotionView(_DiscountView, model=row.Promotion):
 
 
 class TaxRateView(RuleView, model=row.TaxRate):
-    """Tax rates."""
+    """Rates by country, region and tax class."""
 
     name, name_plural, icon, category = "Tax rate", "Tax rates", "fa-solid fa-landmark", "Prices"
     can_delete = True
