@@ -92,10 +92,10 @@ class PythonProcess(ManagedProcess):
         return self._url is not None and answers(self._url)
 
 
-def answers(url: str) -> bool:
-    """Whether ``url`` gives 200."""
+def answers(url: str, seconds: float = 0.5) -> bool:
+    """Whether ``url`` gives 200 within so many seconds; few, because the other children are not looked at meanwhile."""
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - an address of ours
+        with urllib.request.urlopen(url, timeout=seconds):  # noqa: S310 - an address of ours
             return True
     except (urllib.error.URLError, OSError, ValueError):
         return False

@@ -136,7 +136,7 @@ class _Stack:
 
     def _sells(self) -> bool:
         """Whether every child is ready and the API sees database, Temporal and a polling worker."""
-        return self._supervisor.all_ready() and answers(f"{self._api_url}/health/ready")
+        return self._supervisor.all_ready() and answers(f"{self._api_url}/health/ready", seconds=5)
 
     def _family(self) -> dict[str, Child]:
         def python(name: str, arguments: list[str], **ready: Any) -> PythonProcess:

@@ -76,7 +76,7 @@ class EmbeddedTemporal(ManagedProcess):
         # By HTTP and not by the SDK, so that the process that supervises servers never loads it.
         url = f"http://{self._host}:{self._http_port}/api/v1/namespaces/{self.namespace}/search-attributes"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=0.5) as answer:
                 ready = set(search.TYPES) <= set(json.load(answer).get("customAttributes", {}))
         except (urllib.error.URLError, OSError, ValueError):
             return False
