@@ -1,27 +1,27 @@
-"""What every adapter promises, said to the port alone. A new adapter is one more parameter of ``gateway``."""
+"""What every adapter promises, said to the port alone. A new adapter is one more parameter of ``harness``."""
 
 import asyncio
 
 import pytest
 
 from checkout.payments.port import DeclineCode, Declined, Gateway, GatewayStatus, Payment, Refused, Unavailable
-from tests.payments.conftest import KEYS, Create
+from tests.payments.harness import KEYS, Case, Harness
 
 
 def amounts(payment: Payment) -> tuple[int, int, int, int]:
     return payment.authorized, payment.captured, payment.refunded, payment.voided
 
 
-async def test_create_moves_no_money(gateway: Gateway, create: Create) -> None:
-    payment = await create()
+async def test_create_moves_no_money(gateway: Gateway, harness: Harness) -> None:
+    payment = await harness.create()
     assert payment == await gateway.fetch(payment.payment_id)
     assert (payment.checkout_id, payment.attempt_id) == ("chk_1", "pay_1")
     assert (payment.status, payment.currency, payment.amount) == (GatewayStatus.CREATED, "EUR", 5938)
     assert amounts(payment) == (0, 0, 0, 0)
 
 
-async def test_confirm_authorizes_and_capture_takes_the_money(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_confirm_authorizes_and_capture_takes_the_money(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     authorized = await gateway.confirm(created.payment_id, key=KEYS.confirm())
     assert authorized.status == GatewayStatus.AUTHORIZED
     assert amounts(authorized) == (5938, 0, 0, 0)
@@ -32,29 +32,29 @@ async def test_confirm_authorizes_and_capture_takes_the_money(gateway: Gateway, 
     assert not captured.settled
 
 
-async def test_capturing_less_voids_the_rest(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_capturing_less_voids_the_rest(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     assert amounts(await gateway.capture(created.payment_id, amount=5000, key=KEYS.capture())) == (5938, 5000, 0, 938)
 
 
-async def test_nothing_is_captured_without_an_authorization(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_nothing_is_captured_without_an_authorization(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     with pytest.raises(Refused):
         await gateway.capture(created.payment_id, amount=5938, key=KEYS.capture())
     assert await gateway.fetch(created.payment_id) == created
 
 
-async def test_no_more_is_captured_than_was_authorized(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_no_more_is_captured_than_was_authorized(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     authorized = await gateway.confirm(created.payment_id, key=KEYS.confirm())
     with pytest.raises(Refused):
         await gateway.capture(created.payment_id, amount=5939, key=KEYS.capture())
     assert await gateway.fetch(created.payment_id) == authorized
 
 
-async def test_a_second_capture_under_another_key_takes_nothing_more(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_a_second_capture_under_another_key_takes_nothing_more(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     first = await gateway.capture(created.payment_id, amount=5938, key=KEYS.capture())
     assert await gateway.capture(created.payment_id, amount=5938, key="another") == first
@@ -64,18 +64,17 @@ async def test_a_second_capture_under_another_key_takes_nothing_more(gateway: Ga
 
 
 @pytest.mark.parametrize(
-    ("token", "code"),
+    ("case", "code"),
     [
-        ("tok_chargeDeclined", DeclineCode.CARD_DECLINED),
-        ("tok_insufficientFunds", DeclineCode.INSUFFICIENT_FUNDS),
-        ("tok_expiredCard", DeclineCode.EXPIRED_CARD),
-        ("tok_no_such_card", DeclineCode.INVALID_TOKEN),
+        (Case.DECLINED, DeclineCode.CARD_DECLINED),
+        (Case.INSUFFICIENT_FUNDS, DeclineCode.INSUFFICIENT_FUNDS),
+        (Case.EXPIRED, DeclineCode.EXPIRED_CARD),
     ],
 )
 async def test_a_declined_card_says_why_and_holds_nothing(
-    gateway: Gateway, create: Create, token: str, code: DeclineCode
+    gateway: Gateway, harness: Harness, case: Case, code: DeclineCode
 ) -> None:
-    created = await create(token)
+    created = await harness.create(case)
     for _ in range(2):
         with pytest.raises(Declined) as declined:
             await gateway.confirm(created.payment_id, key=KEYS.confirm())
@@ -85,8 +84,14 @@ async def test_a_declined_card_says_why_and_holds_nothing(
     assert not payment.settled, "a declined object can be confirmed again until it is cancelled"
 
 
-async def test_a_cancelled_object_refuses_its_confirm(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_a_token_that_the_gateway_does_not_know_is_a_decline(gateway: Gateway, harness: Harness) -> None:
+    with pytest.raises(Declined) as declined:
+        await gateway.confirm((await harness.create(Case.UNKNOWN_TOKEN)).payment_id, key=KEYS.confirm())
+    assert declined.value.code == DeclineCode.INVALID_TOKEN
+
+
+async def test_a_cancelled_object_refuses_its_confirm(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     voided = await gateway.cancel(created.payment_id, key=KEYS.cancel())
     assert voided.status == GatewayStatus.VOIDED
     assert voided.settled
@@ -95,8 +100,8 @@ async def test_a_cancelled_object_refuses_its_confirm(gateway: Gateway, create: 
     assert await gateway.fetch(created.payment_id) == voided
 
 
-async def test_a_cancelled_declined_object_refuses_its_confirm(gateway: Gateway, create: Create) -> None:
-    created = await create("tok_chargeDeclined")
+async def test_a_cancelled_declined_object_refuses_its_confirm(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create(Case.DECLINED)
     with pytest.raises(Declined):
         await gateway.confirm(created.payment_id, key=KEYS.confirm())
     assert (await gateway.cancel(created.payment_id, key=KEYS.cancel())).settled
@@ -105,9 +110,9 @@ async def test_a_cancelled_declined_object_refuses_its_confirm(gateway: Gateway,
 
 
 async def test_cancelling_an_authorization_voids_it_and_its_capture_is_refused(
-    gateway: Gateway, create: Create
+    gateway: Gateway, harness: Harness
 ) -> None:
-    created = await create()
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     voided = await gateway.cancel(created.payment_id, key=KEYS.cancel())
     assert amounts(voided) == (5938, 0, 0, 5938)
@@ -117,8 +122,8 @@ async def test_cancelling_an_authorization_voids_it_and_its_capture_is_refused(
     assert await gateway.fetch(created.payment_id) == voided
 
 
-async def test_what_is_captured_cannot_be_cancelled(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_what_is_captured_cannot_be_cancelled(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     captured = await gateway.capture(created.payment_id, amount=5938, key=KEYS.capture())
     with pytest.raises(Refused):
@@ -126,8 +131,8 @@ async def test_what_is_captured_cannot_be_cancelled(gateway: Gateway, create: Cr
     assert await gateway.fetch(created.payment_id) == captured
 
 
-async def test_refunds_add_up_to_what_was_captured_and_no_more(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_refunds_add_up_to_what_was_captured_and_no_more(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     await gateway.capture(created.payment_id, amount=5938, key=KEYS.capture())
     part = await gateway.refund(created.payment_id, amount=938, key="1")
@@ -141,17 +146,17 @@ async def test_refunds_add_up_to_what_was_captured_and_no_more(gateway: Gateway,
         await gateway.refund(created.payment_id, amount=1, key="4")
 
 
-async def test_nothing_is_refunded_that_was_not_captured(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_nothing_is_refunded_that_was_not_captured(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     with pytest.raises(Refused):
         await gateway.refund(created.payment_id, amount=1, key="1")
 
 
 async def test_a_capture_that_is_refused_leaves_an_authorization_that_can_be_voided(
-    gateway: Gateway, create: Create
+    gateway: Gateway, harness: Harness
 ) -> None:
-    created = await create("tok_captureFails")
+    created = await harness.create(Case.CAPTURE_REFUSED)
     authorized = await gateway.confirm(created.payment_id, key=KEYS.confirm())
     assert amounts(authorized) == (5938, 0, 0, 0)
     with pytest.raises(Refused):
@@ -159,8 +164,8 @@ async def test_a_capture_that_is_refused_leaves_an_authorization_that_can_be_voi
     assert amounts(await gateway.cancel(created.payment_id, key=KEYS.cancel())) == (5938, 0, 0, 5938)
 
 
-async def test_an_outage_is_no_decline_and_the_third_try_counts(gateway: Gateway, create: Create) -> None:
-    created = await create("tok_gatewayDown")
+async def test_an_outage_is_no_decline_and_the_third_try_counts(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create(Case.OUTAGE)
     for _ in range(2):
         with pytest.raises(Unavailable):
             await gateway.confirm(created.payment_id, key=KEYS.confirm())
@@ -168,8 +173,8 @@ async def test_an_outage_is_no_decline_and_the_third_try_counts(gateway: Gateway
     assert amounts(await gateway.confirm(created.payment_id, key=KEYS.confirm())) == (5938, 0, 0, 0)
 
 
-async def test_a_card_that_covers_less_says_so(gateway: Gateway, create: Create) -> None:
-    created = await create("tok_partialAuthorization")
+async def test_a_card_that_covers_less_says_so(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create(Case.PARTIAL)
     payment = await gateway.confirm(created.payment_id, key=KEYS.confirm())
     assert (payment.amount, payment.authorized) == (5938, 2969)
 
@@ -181,9 +186,9 @@ async def test_an_unknown_payment_is_refused(gateway: Gateway) -> None:
         await gateway.confirm("gw_unknown", key="1")
 
 
-async def test_repeats_answer_as_the_first_did(gateway: Gateway, create: Create) -> None:
-    created = await create()
-    assert await create() == created
+async def test_repeats_answer_as_the_first_did(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
+    assert await harness.create() == created
     authorized = await gateway.confirm(created.payment_id, key=KEYS.confirm())
     captured = await gateway.capture(created.payment_id, amount=5938, key=KEYS.capture())
     assert await gateway.confirm(created.payment_id, key=KEYS.confirm()) == authorized, "the answer of then"
@@ -193,19 +198,19 @@ async def test_repeats_answer_as_the_first_did(gateway: Gateway, create: Create)
     assert (await gateway.fetch(created.payment_id)).refunded == 938
 
 
-async def test_a_key_is_good_for_one_request(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_a_key_is_good_for_one_request(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     with pytest.raises(Refused):
-        await create(amount=5939)
+        await harness.create(amount=5939)
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     with pytest.raises(Refused):
         await gateway.cancel(created.payment_id, key=KEYS.confirm())
     assert (await gateway.fetch(created.payment_id)).status == GatewayStatus.AUTHORIZED
 
 
-async def test_twenty_repeats_at_once_have_one_effect(gateway: Gateway, create: Create) -> None:
-    assert len({payment.payment_id for payment in await asyncio.gather(*(create() for _ in range(20)))}) == 1
-    payment_id = (await create()).payment_id
+async def test_twenty_repeats_at_once_have_one_effect(gateway: Gateway, harness: Harness) -> None:
+    assert len({payment.payment_id for payment in await asyncio.gather(*(harness.create() for _ in range(20)))}) == 1
+    payment_id = (await harness.create()).payment_id
     confirmed = await asyncio.gather(*(gateway.confirm(payment_id, key=KEYS.confirm()) for _ in range(20)))
     assert len(set(confirmed)) == 1
     captured = await asyncio.gather(*(gateway.capture(payment_id, amount=5938, key=KEYS.capture()) for _ in range(20)))
@@ -215,8 +220,8 @@ async def test_twenty_repeats_at_once_have_one_effect(gateway: Gateway, create: 
     assert amounts(await gateway.fetch(payment_id)) == (5938, 5938, 100, 0)
 
 
-async def test_of_capture_and_cancel_at_once_one_wins_and_the_books_balance(gateway: Gateway, create: Create) -> None:
-    created = await create()
+async def test_of_capture_and_cancel_at_once_one_wins_and_the_books_balance(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create()
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     outcomes = await asyncio.gather(
         gateway.capture(created.payment_id, amount=5938, key=KEYS.capture()),
@@ -229,8 +234,8 @@ async def test_of_capture_and_cancel_at_once_one_wins_and_the_books_balance(gate
     assert payment.authorized == payment.captured + payment.voided == 5938
 
 
-async def test_refunds_at_once_never_give_back_more_than_was_captured(gateway: Gateway, create: Create) -> None:
-    created = await create(amount=1000)
+async def test_refunds_at_once_never_give_back_more_than_was_captured(gateway: Gateway, harness: Harness) -> None:
+    created = await harness.create(amount=1000)
     await gateway.confirm(created.payment_id, key=KEYS.confirm())
     await gateway.capture(created.payment_id, amount=1000, key=KEYS.capture())
     outcomes = await asyncio.gather(

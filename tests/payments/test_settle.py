@@ -6,7 +6,8 @@ import pytest
 
 from checkout.payments.port import Declined, Gateway, GatewayStatus, Payment, Refused, Unavailable
 from checkout.payments.settle import ROUNDS, settle_to_zero
-from tests.payments.conftest import KEYS, Create
+from tests.payments.conftest import Create
+from tests.payments.harness import KEYS
 from tests.support.gateway import Interposed, once
 
 

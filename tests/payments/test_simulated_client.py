@@ -12,7 +12,8 @@ from checkout.payments.adapters import connect_gateway
 from checkout.payments.port import Refused, Unavailable
 from checkout.payments.simulated.client import SimulatedGateway
 from checkout.runtime.settings import SettingsError, load_settings
-from tests.payments.conftest import KEYS, Create
+from tests.payments.conftest import Create
+from tests.payments.harness import KEYS
 from tests.support.gateway import API_KEY, GatewayServer, running_gateway
 from tests.support.http import serve, steady_port
 

@@ -11,7 +11,8 @@ import pytest
 
 from checkout.payments.port import Declined, GatewayStatus, Refused
 from checkout.payments.simulated.client import SimulatedGateway
-from tests.payments.conftest import KEYS, Create
+from tests.payments.conftest import Create
+from tests.payments.harness import KEYS
 from tests.support.gateway import API_KEY, GatewayServer, running_gateway
 
 CREATE: dict[str, Any] = {

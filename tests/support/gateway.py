@@ -11,24 +11,28 @@ from checkout.payments.events import Event
 from checkout.payments.methods import Method
 from checkout.payments.port import Gateway, Payment
 from checkout.payments.simulated.client import SimulatedGateway
+from checkout.payments.simulated.courier import Endpoint
 from checkout.payments.simulated.server import create_app
 from tests.support.http import serve
 
 API_KEY = "gateway-key-of-the-tests"
+WEBHOOK_SECRET = "webhook-secret-of-the-tests"
 
 
 class GatewayServer:
-    """A simulated gateway on a database; ``port`` 0 takes any that is free."""
+    """A simulated gateway on a database; ``port`` 0 takes any that is free. Its events go to ``endpoint``, if any."""
 
-    def __init__(self, database_url: str, port: int = 0) -> None:
+    def __init__(self, database_url: str, port: int = 0, endpoint: Endpoint | None = None) -> None:
         self.database_url = database_url
+        self.endpoint = endpoint
         self.url = ""
         self._port = port
         self._running = ExitStack()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.url = self._running.enter_context(serve(create_app(self.database_url, API_KEY), self._port))
+        app = create_app(self.database_url, API_KEY, endpoint=self.endpoint)
+        self.url = self._running.enter_context(serve(app, self._port))
 
     def stop(self) -> None:
         """Stop it; from now on connections are refused."""
@@ -36,7 +40,7 @@ class GatewayServer:
 
     def adapter(self, **options: Any) -> SimulatedGateway:
         """A shop's adapter to this gateway."""
-        return SimulatedGateway(self.url, API_KEY, **options)
+        return SimulatedGateway(self.url, API_KEY, **{"webhook_secret": WEBHOOK_SECRET} | options)
 
     async def ledger(self, checkout_id: str | None = None) -> list[dict[str, Any]]:
         """The items of ``GET /ledger``, of one checkout when it is given."""
@@ -46,13 +50,21 @@ class GatewayServer:
             return list((await response.json())["items"])
 
 
+async def act(session: aiohttp.ClientSession, payment: Payment, outcome: str, amount: int | None = None) -> None:
+    """What a buyer or his bank does at the address of the payment's next action, as JSON."""
+    assert payment.next_action is not None
+    body = {"outcome": outcome} if amount is None else {"outcome": outcome, "amount": amount}
+    async with session.post(payment.next_action.url, json=body) as response:
+        assert response.status == 200, await response.text()
+
+
 @contextmanager
-def running_gateway(database_url: str, port: int = 0) -> Iterator[GatewayServer]:
+def running_gateway(database_url: str, port: int = 0, endpoint: Endpoint | None = None) -> Iterator[GatewayServer]:
     """A simulated gateway while the context lasts, its rows in the given database.
 
     One that is to be stopped and started again needs a port of its own (``steady_port``).
     """
-    server = GatewayServer(database_url, port)
+    server = GatewayServer(database_url, port, endpoint)
     server.start()
     try:
         yield server
