@@ -182,6 +182,13 @@ async def _expired(stage: Stage) -> Run:
     return run
 
 
+async def _expired_after_an_extension(stage: Stage) -> Run:
+    run, _ = await stage.start(limits=Limits(ttl=stage.short_ttl))
+    extended = await run.extend(stage.short_ttl * 2)
+    await passes(run, extended.expires_at)
+    return run
+
+
 async def _expired_after_a_decline(stage: Stage) -> Run:
     run, view = await stage.start(token=DECLINED, limits=Limits(ttl=stage.short_ttl))
     await passes(run, view.expires_at)
@@ -286,6 +293,7 @@ PATHS: list[Path] = [
         if phase not in UNTIL_ORDER
     ),
     Path("expired", _expired, State.EXPIRED),
+    Path("expired_after_an_extension", _expired_after_an_extension, State.EXPIRED),
     Path("expired_after_a_decline", _expired_after_a_decline, State.EXPIRED),
     Path(
         "expired_while_retrying",
