@@ -11,6 +11,9 @@ _BLOCKS = frozenset(
 )
 _SILENT = frozenset({"script", "style", "template", "iframe", "object", "noscript", "svg", "head"})
 
+#: Comments, and the sections that word processors leave (``<![if !supportLists]>``), at which Python's parser gives up.
+_NO_TEXT = re.compile(r"<!--.*?(?:-->|\Z)|<!\[[^>]*(?:>|\Z)", re.DOTALL)
+
 
 class _Text(HTMLParser):
     def __init__(self) -> None:
@@ -53,7 +56,7 @@ def html_to_text(html: str) -> str:
     text = html
     if "<" in html or "&" in html:
         parser = _Text()
-        parser.feed(html)
+        parser.feed(_NO_TEXT.sub("", html))
         parser.close()
         text = "".join(parser.parts)
     lines = [" ".join(line.split()) for line in text.splitlines()]
