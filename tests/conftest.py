@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions, create_sessions, engine_for
@@ -22,6 +24,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where the tests' PostgreSQL comes from: the embedded one, or a container where Docker runs",
     )
+
+
+# Property tests find the same each time: no clock decides, and no stored example of an earlier run.
+hypothesis_settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
