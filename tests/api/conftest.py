@@ -5,13 +5,24 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from checkout.api import database, engine
 from checkout.api.app import create_app
 from checkout.runtime.settings import Settings, load_settings
 from tests.support.http import serve
 from tests.support.temporal import TemporalEnvironment, temporal_settings
+from tests.workflows.stage import Stage, stage_on
 
 ADMIN_TOKEN = "admin-token-of-the-tests"
 SECRET_KEY = "secret-key-of-the-tests-" + "x" * 40
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A noisy machine is no reason for another answer: what a test expects to come is waited for."""
+    monkeypatch.setattr(engine, "UPDATE_WAIT", 60)
+    monkeypatch.setattr(engine, "RPC_WAIT", 60)
+    monkeypatch.setattr(engine, "QUERY_WAIT", 60)
+    monkeypatch.setattr(database, "PATIENCE", 60)
 
 
 @pytest.fixture
@@ -40,3 +51,17 @@ async def http(api_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API, without a token."""
     async with httpx.AsyncClient(base_url=api_url, timeout=120) as client:
         yield client
+
+
+@pytest.fixture
+async def stage(database_url: str, temporal_env: TemporalEnvironment) -> AsyncIterator[Stage]:
+    """The shop and the gateway behind the API; whether a worker runs is the test's to say."""
+    async with stage_on(database_url, temporal_env.client, temporal_env, temporal_env.task_queue) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def worker(stage: Stage) -> AsyncIterator[None]:
+    """A worker with the real activities."""
+    async with stage.worker():
+        yield

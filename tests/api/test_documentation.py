@@ -1,11 +1,13 @@
 """``/docs``: every call has an example of what is sent and of each answer, and the examples are true."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from checkout.api.codes import KINDS
+from checkout.api.codes import KINDS, failure_status
 from checkout.api.models import carts, checkouts, orders, products
 from checkout.api.models.problems import ProblemDetails
 from checkout.api.routes import health
@@ -68,3 +70,13 @@ def test_every_documented_problem_is_of_a_known_code_and_every_code_is_documente
 
 def test_names_of_the_problems_schema_are_there() -> None:
     assert document()["components"]["schemas"]["ProblemDetails"]["properties"].keys() >= {"type", "code", "errors"}
+
+
+def test_the_guide_lists_every_code_with_its_status() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    rows = re.findall(r"^\| (\d{3}) \| ((?:`\w+`(?:, )?)+) \|", guide, re.MULTILINE)
+    listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
+    known = {(code, kind.status) for code, kind in KINDS.items()} | {
+        ("total_mismatch", failure_status("total_mismatch"))
+    }
+    assert listed == known

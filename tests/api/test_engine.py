@@ -59,7 +59,8 @@ async def test_a_start_that_waits_too_long_is_found_by_its_memo(
 ) -> None:
     cart = new_cart_id()
     first, second = checkout(cart), checkout(cart)
-    monkeypatch.setattr(module, "UPDATE_WAIT", 0.5)
+    monkeypatch.setattr(module, "UPDATE_WAIT", 2)
+    monkeypatch.setattr(module, "QUERY_WAIT", 0.2)
     for each in (first, second):  # no worker at all
         with pytest.raises(StillRunning):
             await engine.start(each)
@@ -68,6 +69,7 @@ async def test_a_start_that_waits_too_long_is_found_by_its_memo(
     assert (run.checkout_id, run.running) == (first.checkout_id, True)
     assert await engine.view(run) is None
     monkeypatch.setattr(module, "UPDATE_WAIT", 60)
+    monkeypatch.setattr(module, "QUERY_WAIT", 60)
     async with worker(temporal_env, Fakes()):
         assert (await engine.start(second)).checkout_id == first.checkout_id
         view = await engine.view(run)

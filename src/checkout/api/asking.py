@@ -6,7 +6,7 @@ from fastapi import Depends
 
 from checkout.api.engine import Ended, Run, StillRunning
 from checkout.api.models.checkouts import Checkout, Pay
-from checkout.api.outcomes import RUNNING, ended_badly, expired
+from checkout.api.outcomes import RUNNING, closing, ended_badly, expired
 from checkout.api.paying import check_can_pay
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
@@ -75,6 +75,8 @@ class Asking:
             shown = await self._reading.get(owner, checkout_id)
             if shown.state.closed and shown.state is not State.COMPLETED:
                 return 200, shown  # given back already, by this or another end
+            if not shown.state.closed:
+                raise closing(shown.id) from None  # it was terminated; what it held is given back by others
             raise await self._closed(owner, run, "too_late", "can no longer be cancelled") from None
         return 200, await self._reading.get(owner, checkout_id)
 

@@ -50,6 +50,14 @@ def expired(checkout_id: str) -> Problem:
     )
 
 
+def closing(checkout_id: str | None = None) -> Problem:
+    """409: a checkout of the cart is being closed; what it holds is not given back yet."""
+    problem = Problem("checkout_closing", "The cart's last checkout is being closed.", retry_after=1)
+    if checkout_id is not None:
+        problem.members["checkout_id"] = checkout_id
+    return problem
+
+
 def total_mismatch(checkout: LiveCheckout, expected_total: int | None) -> Problem | None:
     """409 where the buyer was shown another total (minor units) than the running checkout's."""
     if expected_total is None or checkout.totals is None or checkout.totals.total == expected_total:

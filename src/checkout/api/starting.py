@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from checkout.api.engine import UPDATE_WAIT, Ended, StillRunning
 from checkout.api.models.checkouts import Checkout, Payment, Start
-from checkout.api.outcomes import OPENING, RUNNING, ended_badly, total_mismatch
+from checkout.api.outcomes import OPENING, RUNNING, closing, ended_badly, total_mismatch
 from checkout.api.paying import check_can_pay
 from checkout.api.problems import Problem, unavailable
 from checkout.api.reading import Reading
@@ -45,9 +45,9 @@ class Starting:
                 raise CartOrdered(hold.order_reference)
             try:
                 return await self._once(owner, wanted, ttl)
-            except _Closing as closing:
+            except _Closing as met:
                 if not await self._reopened(owner, hold, give_up):
-                    raise closing.problem from None
+                    raise met.problem from None
 
     async def _once(self, owner: Owner, wanted: Start, ttl: int) -> Answered:
         checkout_id = new_checkout_id(wanted.cart_id)
@@ -67,11 +67,13 @@ class Starting:
             return await self._unanswered(owner, checkout)
         except Ended:
             await self._discard_attempt(checkout)
-            raise _Closing(_closing()) from None
+            raise _Closing(closing()) from None
         except Problem as problem:
             if problem.code != "temporal_unavailable":  # then the workflow may have started with it
                 await self._discard_attempt(checkout)
-            raise _Closing(problem) from None if problem.code == "checkout_closing" else problem
+            if problem.code == "checkout_closing":
+                raise _Closing(problem) from None
+            raise
         if met != checkout_id:
             return await self._met(owner, checkout, met)
         return await self._answer(owner, checkout)
@@ -80,7 +82,7 @@ class Starting:
         """What became of the checkout that this start began."""
         shown = await self._reading.get(owner, checkout.checkout_id)
         if shown.failure is not None and shown.failure.code == "checkout_closing":
-            raise _Closing(Problem("checkout_closing", shown.failure.detail, checkout_id=shown.id, retry_after=1))
+            raise _Closing(closing(shown.id))
         if bad := ended_badly(shown):
             raise bad
         return (202 if shown.state in RUNNING else 201), shown
@@ -101,7 +103,7 @@ class Starting:
         if run.checkout_id == checkout.checkout_id:
             return await self._answer(owner, checkout)
         if not run.running:
-            raise _Closing(_closing())
+            raise _Closing(closing())
         view = await self._engine.view(run)
         if view is not None and view.session_id != owner.session_id:
             await self._discard_attempt(checkout)
@@ -163,10 +165,6 @@ class _Closing(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
-
-
-def _closing() -> Problem:
-    return Problem("checkout_closing", "The last checkout of this cart is being closed.", retry_after=1)
 
 
 def checked_ttl(ttl: int | None, default: int, maximum: int) -> int:

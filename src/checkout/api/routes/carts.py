@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.api.documentation import BODY, SESSION, STORED, problems
 from checkout.api.models import carts as models
-from checkout.api.models.checkouts import CartCheckout, Checkout
+from checkout.api.models.checkouts import CartCheckout
 from checkout.api.paths import CartId, Sku
 from checkout.api.problems import Problem
 from checkout.api.resources import DatabaseDep, RulesDep, SettingsDep
@@ -105,7 +105,7 @@ async def checkout(
         locked=view.locked,
         can_checkout=not reasons,
         reasons=reasons,
-        checkout=None if running is None else Checkout(**dict(record_answer(running, settings.max_ttl))),
+        checkout=None if running is None else record_answer(running, settings.max_ttl),
     )
 
 

@@ -171,7 +171,7 @@ async def extend(checkout_id: CheckoutId, body: models.Extend, owner: OwnerDep, 
     responses={
         200: answer("All is given back, the cart is open again", State.CANCELLED),
         202: answer("Still giving back after 5 seconds", State.COMPENSATING),
-        **problems(*ASKING, "too_late"),
+        **problems(*ASKING, "too_late", "checkout_closing"),
     },
 )
 async def cancel(
