@@ -105,9 +105,9 @@ class StockView(RuleView, model=row.Stock):
     column_searchable_list: ClassVar[Any] = ["variant.sku", "warehouse.code"]
     column_sortable_list: ClassVar[Any] = ["on_hand", "reserved", "updated_at"]
 
-    def entered(self, row_: row.Stock) -> dict[str, Any]:
-        """What is there, as if it had been counted."""
-        return {"how": "set", "quantity": row_.on_hand, "reason": "counted"}
+    def entered(self, row_: row.Stock) -> dict[str, Any]:  # noqa: ARG002 - a figure is not offered, see below
+        """No figure: one that was true when the page was opened would undo what was sold since."""
+        return {"how": "set", "reason": "counted"}
 
     async def insert_model(self, request: Request, data: dict[str, Any]) -> Any:
         """The first stock of a variant in a warehouse."""
