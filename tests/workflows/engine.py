@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateStage,
@@ -110,6 +113,14 @@ class Run:
         """What the workflow returns. Raises WorkflowFailureError."""
         result: m.CheckoutResult = await self.handle.result()
         return result
+
+    async def failure(self) -> ApplicationError:
+        """The typed error by which the workflow failed."""
+        with pytest.raises(WorkflowFailureError) as caught:
+            await self.handle.result()
+        assert isinstance(caught.value.cause, ApplicationError), caught.value.cause
+        assert (await self.handle.describe()).status is WorkflowExecutionStatus.FAILED
+        return caught.value.cause
 
 
 async def in_flight(launch: Callable[[int], Awaitable[Run]], gate: Gate) -> Run:

@@ -47,6 +47,11 @@ class Fakes:
         """How often the activity was called."""
         return self.calls.count(activity.name)
 
+    def undone(self) -> list[str]:
+        """The compensations that were called, in order."""
+        names = {one.name for one in contract.COMPENSATION_OF.values()}
+        return [name for name in self.calls if name in names]
+
     def _fake(self, one: ActivityContract[Any, Any]) -> Callable[..., Any]:
         async def call(argument: Any) -> Any:
             self.calls.append(one.name)

@@ -15,7 +15,6 @@ from tests.support.temporal import TemporalEnvironment
 from tests.support.waiting import eventually
 from tests.workflows.engine import Run, checkout_input, engine_with, refusal
 from tests.workflows.fakes import Fakes, Gate, breaks, broken, refuses
-from tests.workflows.test_checkout_fails import compensations, ends_failed
 
 EARLY = [
     (contract.CART_VALIDATION, ["unlock_cart"]),
@@ -62,8 +61,8 @@ async def test_while_a_phase_runs(
             gate.open()
             await _ends_canceled(run)
         # The phase was begun, so that it is undone, whatever came of it.
-        assert sorted(compensations(fakes)) == undone
-        assert compensations(fakes)[-1] == "unlock_cart"
+        assert sorted(fakes.undone()) == undone
+        assert fakes.undone()[-1] == "unlock_cart"
         assert fakes.inputs["unlock_cart"][0].outcome is Outcome.CANCELLED
         assert fakes.count(contract.ORDER_CREATION) == 0
 
@@ -110,7 +109,7 @@ async def test_while_waiting_for_the_payment(temporal_env: TemporalEnvironment, 
         else:
             await run.handle.cancel()
             await _ends_canceled(run)
-        assert compensations(fakes) == ["discard_prices", "release_stock", "unlock_cart"]
+        assert fakes.undone() == ["discard_prices", "release_stock", "unlock_cart"]
 
 
 async def test_before_anything_ran(temporal_env: TemporalEnvironment) -> None:
@@ -140,7 +139,7 @@ async def test_refused_once_the_order_is_being_made(temporal_env: TemporalEnviro
         await run.notes("a Cancel from Temporal was ignored")
         gate.open()
         assert (await run.result()).outcome is Outcome.COMPLETED
-        assert compensations(fakes) == []
+        assert fakes.undone() == []
         assert fakes.count(contract.STOCK_COMMIT) == (2 if activity == contract.STOCK_COMMIT else 1)
 
 
@@ -156,8 +155,8 @@ async def test_a_temporal_cancel_does_not_interrupt_compensations(temporal_env: 
         cancelling = await run.begin(contract.CANCEL, CancelRequest())
         gate.open()
         assert (await cancelling.result()).state is State.FAILED
-        assert (await ends_failed(run)).type == "price_missing"
-        assert compensations(fakes) == ["discard_prices", "release_stock", "unlock_cart"]
+        assert (await run.failure()).type == "price_missing"
+        assert fakes.undone() == ["discard_prices", "release_stock", "unlock_cart"]
 
 
 async def test_two_cancels_get_the_same_answer(temporal_env: TemporalEnvironment) -> None:
@@ -172,4 +171,4 @@ async def test_two_cancels_get_the_same_answer(temporal_env: TemporalEnvironment
         answers = [await first.result(), await second.result()]
         assert answers[0] == answers[1]
         assert answers[0].state is State.CANCELLED
-        assert compensations(fakes) == ["discard_prices", "release_stock", "unlock_cart"]
+        assert fakes.undone() == ["discard_prices", "release_stock", "unlock_cart"]

@@ -1,8 +1,7 @@
 """Phases that fail: definitely (what was begun is undone, in reverse) or once (it is tried again, and done once)."""
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationErrorCategory
 
 from checkout.domain import contract
 from checkout.domain.contract import COMPENSATION_OF
@@ -11,26 +10,11 @@ from checkout.domain.words import Outcome, Phase, State
 from checkout.workflows import search
 from tests.support.temporal import TemporalEnvironment
 from tests.support.waiting import eventually
-from tests.workflows.engine import Run, checkout_input, engine_with
+from tests.workflows.engine import checkout_input, engine_with
 from tests.workflows.fakes import Fakes, Gate, breaks, broken, refuses
 
 CONTRACT_OF = {one.name: one for one in contract.EVERY_ACTIVITY}
 AT_GATEWAY = {Phase.PAYMENT_AUTHORIZATION, Phase.PAYMENT_CAPTURE}
-
-
-def compensations(fakes: Fakes) -> list[str]:
-    """The compensations that ran, in order."""
-    names = {one.name for one in COMPENSATION_OF.values()}
-    return [name for name in fakes.calls if name in names]
-
-
-async def ends_failed(run: Run) -> ApplicationError:
-    """The error by which the workflow ended."""
-    with pytest.raises(WorkflowFailureError) as caught:
-        await run.result()
-    assert isinstance(caught.value.cause, ApplicationError)
-    assert (await run.handle.describe()).status is WorkflowExecutionStatus.FAILED
-    return caught.value.cause
 
 
 @pytest.mark.parametrize("phase", list(Phase))
@@ -42,12 +26,12 @@ async def test_definite_failure_undoes_what_was_begun(temporal_env: TemporalEnvi
         assert view.state is State.FAILED
         assert view.failure is not None
         assert (view.failure.code, view.failure.phase, view.failure.context) == ("made_up", phase, {"figure": 7})
-        error = await ends_failed(run)
+        error = await run.failure()
         assert (error.type, error.category) == ("made_up", ApplicationErrorCategory.BENIGN)
         assert phase in error.message
         assert fakes.count(CONTRACT_OF[phase]) == 1
         begun = list(Phase)[: list(Phase).index(phase) + 1]
-        undone = compensations(fakes)
+        undone = fakes.undone()
         assert sorted(undone) == sorted(COMPENSATION_OF[one].name for one in begun)
         assert undone[-1] == contract.UNLOCK_CART.name
         for side in (AT_GATEWAY, set(Phase) - AT_GATEWAY):
@@ -63,7 +47,7 @@ async def test_what_is_not_the_buyers_doing_is_not_benign(temporal_env: Temporal
     fakes = Fakes().then(contract.ORDER_CREATION, refuses("reservation_missing", benign=False))
     async with engine_with(temporal_env, fakes) as engine:
         run, _ = await engine.start(checkout_input(attempt_id="pay_1"))
-        assert (await ends_failed(run)).category is ApplicationErrorCategory.UNSPECIFIED
+        assert (await run.failure()).category is ApplicationErrorCategory.UNSPECIFIED
 
 
 @pytest.mark.parametrize("phase", list(Phase))
@@ -76,7 +60,7 @@ async def test_a_phase_that_fails_once_is_tried_again(temporal_env: TemporalEnvi
         assert fakes.calls.count(phase) == 2
         # A local attempt is never repeated as one: what is stuck has to show as a pending activity.
         assert fakes.local.count(phase) == (0 if phase in AT_GATEWAY else 1)
-        assert compensations(fakes) == []
+        assert fakes.undone() == []
 
 
 async def test_what_is_stuck_shows(temporal_env: TemporalEnvironment) -> None:
@@ -104,7 +88,7 @@ async def test_a_compensation_is_repeated_until_it_succeeds(temporal_env: Tempor
     async with engine_with(temporal_env, fakes) as engine:
         run, view = await engine.start()
         assert view.state is State.FAILED
-        await ends_failed(run)
+        await run.failure()
         assert (fakes.count(contract.RELEASE_STOCK), fakes.count(contract.UNLOCK_CART)) == (3, 2)
 
 
@@ -127,7 +111,7 @@ async def test_a_gateway_that_does_not_answer_holds_up_only_the_unlocking(tempor
         assert view.waiting_for is not None
         assert contract.VOID_PAYMENT.name in view.waiting_for.what
         gate.open()
-        await ends_failed(run)
+        await run.failure()
         assert fakes.count(contract.UNLOCK_CART) == 1
 
 
@@ -147,7 +131,7 @@ async def test_a_compensation_that_is_refused_for_good_keeps_the_checkout_open(
         assert (await run.view()).state is State.COMPENSATING
         assert fakes.count(contract.UNLOCK_CART) == 0
         await run.pass_time(301)
-        await ends_failed(run)
+        await run.failure()
         assert fakes.count(contract.RELEASE_STOCK) == 2
 
 
@@ -169,8 +153,8 @@ async def test_capture_timed_out(temporal_env: TemporalEnvironment) -> None:
         run, view = await engine.start(checkout_input(attempt_id="pay_1", limits=limits))
         assert view.failure is not None
         assert view.failure.code == "payment_capture_timed_out"
-        assert (await ends_failed(run)).category is ApplicationErrorCategory.UNSPECIFIED
-        undone = compensations(fakes)
+        assert (await run.failure()).category is ApplicationErrorCategory.UNSPECIFIED
+        undone = fakes.undone()
         assert undone.index(contract.REFUND_PAYMENT.name) < undone.index(contract.UNLOCK_CART.name)
         assert contract.CANCEL_ORDER.name in undone
         assert contract.RELEASE_STOCK.name in undone
@@ -185,5 +169,5 @@ async def test_authorization_timed_out(temporal_env: TemporalEnvironment) -> Non
         # A system error is never a decline: no attempt is used up.
         assert view.failure.code == "payment_authorization_timed_out"
         assert view.attempts_left == 3
-        await ends_failed(run)
-        assert contract.VOID_PAYMENT.name in compensations(fakes)
+        await run.failure()
+        assert contract.VOID_PAYMENT.name in fakes.undone()

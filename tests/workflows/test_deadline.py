@@ -12,7 +12,6 @@ from checkout.workflows import search
 from tests.support.temporal import TemporalEnvironment
 from tests.workflows.engine import Engine, Run, checkout_input, engine_with, in_flight, passes, refusal
 from tests.workflows.fakes import Fakes, Gate, breaks, broken
-from tests.workflows.test_checkout_fails import compensations
 
 
 def _seconds_left(run_view: tuple[str | None, str | None]) -> float:
@@ -35,7 +34,7 @@ async def test_an_unpaid_checkout_expires(temporal_env: TemporalEnvironment) -> 
         assert description.status is WorkflowExecutionStatus.COMPLETED
         assert description.typed_search_attributes.get(search.STATE) == "expired"
         # Nobody paid, so that there is nothing to void.
-        assert compensations(fakes) == ["discard_prices", "release_stock", "unlock_cart"]
+        assert fakes.undone() == ["discard_prices", "release_stock", "unlock_cart"]
         assert fakes.inputs["unlock_cart"][0].outcome is Outcome.EXPIRED
 
 
@@ -88,7 +87,7 @@ async def test_an_authorization_declined_after_the_deadline_expires(temporal_env
         last = (await run.view()).last_error
         assert last is not None
         assert last.code == "card_declined"
-        assert "void_payment" in compensations(fakes)
+        assert "void_payment" in fakes.undone()
 
 
 async def test_an_authorization_that_times_out_after_the_deadline_expires(temporal_env: TemporalEnvironment) -> None:
@@ -105,7 +104,7 @@ async def test_an_authorization_that_times_out_after_the_deadline_expires(tempor
         last = (await run.view()).last_error
         assert last is not None
         assert last.code == "payment_authorization_timed_out"
-        assert "void_payment" in compensations(fakes)
+        assert "void_payment" in fakes.undone()
         gate.open()
 
 
@@ -122,7 +121,7 @@ async def test_a_phase_that_is_still_retried_at_the_deadline_expires(
         # Where the machine stalls, the deadline may come in an earlier phase.
         assert view.last_error.code.endswith("_timed_out")
         assert (await run.result()).outcome is Outcome.EXPIRED
-        assert compensations(fakes)[-1] == "unlock_cart"
+        assert fakes.undone()[-1] == "unlock_cart"
 
 
 async def test_nothing_is_tried_when_the_deadline_passed_before_a_worker_came(

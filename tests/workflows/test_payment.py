@@ -9,7 +9,6 @@ from checkout.domain.words import State
 from tests.support.temporal import TemporalEnvironment
 from tests.workflows.engine import checkout_input, engine_with, refusal
 from tests.workflows.fakes import TOTAL, Fakes, Gate, breaks
-from tests.workflows.test_checkout_fails import compensations, ends_failed
 
 
 async def test_a_declined_card_then_a_good_one(temporal_env: TemporalEnvironment) -> None:
@@ -39,8 +38,8 @@ async def test_three_declines(temporal_env: TemporalEnvironment) -> None:
         assert (last.state, last.attempts_left) == (State.FAILED, 0)
         assert last.failure is not None
         assert (last.failure.code, last.failure.phase) == ("card_declined", "payment_authorization")
-        assert (await ends_failed(run)).type == "card_declined"
-        assert sorted(compensations(fakes)) == ["discard_prices", "release_stock", "unlock_cart", "void_payment"]
+        assert (await run.failure()).type == "card_declined"
+        assert sorted(fakes.undone()) == ["discard_prices", "release_stock", "unlock_cart", "void_payment"]
 
 
 async def test_a_declined_express_start_waits_for_another_payment(temporal_env: TemporalEnvironment) -> None:

@@ -15,6 +15,7 @@ from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
 from checkout.domain.progress import CHECKOUT_CLOSING, Progress, Refusal, rfc3339
 from checkout.domain.words import CANCELLABLE, FENCED, Outcome, State
+from checkout.workflows import inputs
 from checkout.workflows.cancellation import uninterrupted
 from checkout.workflows.deadline import wait_until
 from checkout.workflows.details import Journal
@@ -79,32 +80,22 @@ class Checkout:
     # -- the phases ----------------------------------------------------------------------------------------------
 
     async def _validate_cart(self) -> None:
-        info, progress = workflow.info(), self._progress
-        argument = m.CartValidationInput(
-            checkout_id=self._checkout.checkout_id,
-            cart_id=self._checkout.cart_id,
-            session_id=self._checkout.session_id,
-            customer_id=self._checkout.customer_id,
-            workflow_id=info.workflow_id,
-            run_id=info.run_id,
-            locked_at=rfc3339(progress.locked_at),
-            expires_at=rfc3339(progress.deadline),
-            on_shortage=self._checkout.on_shortage,
-            payment_attempts=self._checkout.limits.payment_attempts,
-        )
+        progress = self._progress
         with self._phase(State.VALIDATING):
+            argument = inputs.cart_validation(progress)
             progress.saw(await self._on_database(contract.CART_VALIDATION, argument, until=progress.deadline))
 
     async def _reserve_stock(self) -> None:
+        progress = self._progress
         with self._phase(State.RESERVING):
-            self._progress.saw(
-                await self._on_database(contract.INVENTORY_RESERVATION, self._which(), until=self._progress.deadline)
-            )
+            argument = inputs.which(progress)
+            progress.saw(await self._on_database(contract.INVENTORY_RESERVATION, argument, until=progress.deadline))
 
     async def _lock_prices(self) -> None:
-        argument = m.PriceLockInput(self._checkout.checkout_id, self._checkout.cart_id, self._checkout.expected_total)
+        progress = self._progress
         with self._phase(State.LOCKING_PRICES):
-            self._progress.priced(await self._on_database(contract.PRICE_LOCK, argument, until=self._progress.deadline))
+            argument = inputs.price_lock(progress)
+            progress.priced(await self._on_database(contract.PRICE_LOCK, argument, until=progress.deadline))
 
     async def _authorize_payment(self) -> None:
         """Waits for the buyer until the deadline; a declined attempt leaves the next one."""
@@ -112,14 +103,13 @@ class Checkout:
             return
         if self._checkout.attempt_id is not None:
             self._progress.payment = m.PayRequest(self._checkout.attempt_id)
+        limit = self._checkout.limits.payment_auth_timeout
         while True:
             payment = await self._next_payment()
-            argument = m.AuthorizationInput(self._checkout.checkout_id, self._checkout.cart_id, payment.attempt_id)
             with self._phase(State.AUTHORIZING):
+                argument = inputs.authorization(self._progress, payment)
                 # In flight at the deadline it is let finish, within its own timeout.
-                result = await self._at_gateway(
-                    contract.PAYMENT_AUTHORIZATION, argument, self._checkout.limits.payment_auth_timeout
-                )
+                result = await self._at_gateway(contract.PAYMENT_AUTHORIZATION, argument, limit)
             self._progress.attempted(result)
             if result.authorized:
                 return
@@ -130,47 +120,30 @@ class Checkout:
             self._progress.payment = None
 
     async def _create_order(self) -> None:
-        argument = m.OrderCreationInput(
-            self._checkout.checkout_id, self._checkout.cart_id, self._checkout.limits.price_drift_tolerance
-        )
         with self._phase(State.CREATING_ORDER):
+            argument = inputs.order_creation(self._progress)
             self._progress.ordered(await self._on_database(contract.ORDER_CREATION, argument))
 
     async def _capture_payment(self) -> None:
         if self._progress.free:
             return
+        limit = self._checkout.limits.payment_capture_timeout
         with self._phase(State.CAPTURING):
-            self._progress.saw(
-                await self._at_gateway(
-                    contract.PAYMENT_CAPTURE, self._which(), self._checkout.limits.payment_capture_timeout
-                )
-            )
+            argument = inputs.which(self._progress)
+            self._progress.saw(await self._at_gateway(contract.PAYMENT_CAPTURE, argument, limit))
 
     async def _commit_stock(self) -> None:
         with self._phase(State.COMMITTING):
-            self._progress.saw(await self._on_database(contract.STOCK_COMMIT, self._which()))
+            self._progress.saw(await self._on_database(contract.STOCK_COMMIT, inputs.which(self._progress)))
 
     # -- the ways out --------------------------------------------------------------------------------------------
 
     async def _give_back(self, stop: Stop) -> Outcome:
         """Undoes what was begun; only then does the checkout count as ended."""
-        info = workflow.info()
         self._progress.ending(stop.outcome, stop.failure, workflow.now())
         self._journal.publish()
         try:
-            await self._saga.undo(
-                m.CompensationInput(
-                    checkout_id=self._checkout.checkout_id,
-                    cart_id=self._checkout.cart_id,
-                    session_id=self._checkout.session_id,
-                    customer_id=self._checkout.customer_id,
-                    workflow_id=info.workflow_id,
-                    run_id=info.run_id,
-                    locked_at=rfc3339(self._progress.locked_at),
-                    outcome=stop.outcome,
-                    failure=stop.failure,
-                )
-            )
+            await self._saga.undo(inputs.compensation(self._progress, stop))
         except AlreadyCompleted:
             self._progress.failure = None
             return Outcome.COMPLETED
@@ -218,7 +191,7 @@ class Checkout:
         if deadline > self._progress.deadline:
             self._progress.deadline = deadline
             self._journal.publish()
-            await self._record(deadline)
+            await self._record()
         return self._progress.view()
 
     @extend.validator
@@ -310,24 +283,20 @@ class Checkout:
             raise Stop(Outcome.EXPIRED)
         return self._progress.payment
 
-    async def _record(self, deadline: datetime) -> None:
-        argument = m.ExtensionInput(self._checkout.checkout_id, self._checkout.cart_id, rfc3339(deadline))
+    async def _record(self) -> None:
         try:
             self._progress.saw(
                 await run_local_first(
                     contract.RECORD_EXTENSION,
-                    argument,
+                    inputs.extension(self._progress),
                     DATABASE,
-                    until=deadline,
+                    until=self._progress.deadline,
                     interrupted=lambda: self._progress.state in FENCED,
                     on_trouble=self._journal.in_trouble,
                 )
             )
         except (FailureError, DeadlineReached, Interrupted):
             refuse(Refusal(CHECKOUT_CLOSING, "the checkout ended before its deadline was moved"))
-
-    def _which(self) -> m.PhaseInput:
-        return m.PhaseInput(self._checkout.checkout_id, self._checkout.cart_id)
 
     def _failure(self, code: str, detail: str) -> Failure:
         phase = self._progress.state.phase
