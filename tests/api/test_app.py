@@ -1,5 +1,6 @@
 """The application as a whole, without a server behind it: limits, problems, CORS."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -62,3 +63,13 @@ async def test_a_page_of_the_shop_can_read_even_a_refusal(closed_http: httpx.Asy
     assert "Retry-After" in answer.headers["access-control-expose-headers"]
     foreign = await closed_http.get("/health/live", headers={"Origin": "https://elsewhere.example"})
     assert "access-control-allow-origin" not in foreign.headers
+
+
+async def test_the_page_of_the_documentation_loads_nothing_from_elsewhere(closed_http: httpx.AsyncClient) -> None:
+    page = await closed_http.get("/docs")
+    assert page.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) >= 2
+    for address in loaded:
+        assert "//" not in address, address
+        assert (await closed_http.get(address)).status_code == 200, address

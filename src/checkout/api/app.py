@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from checkout.api import problems
+from checkout.api import documentation_page, problems
 from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
@@ -42,7 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
         ),
         lifespan=lifespan,
         redoc_url=None,
+        docs_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
+    documentation_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
     for resource in (products, carts, checkouts, orders, health):
