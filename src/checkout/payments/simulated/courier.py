@@ -16,9 +16,8 @@ from checkout.payments.simulated.faults import Faults
 from checkout.payments.simulated.outbox import Parcel
 from checkout.payments.simulated.signature import HEADER, sign
 
-#: Seconds for one delivery, and for how long an event is a courier's; one that died has its events taken over then.
+#: Seconds for one delivery.
 TIMEOUT = 10.0
-LEASE = timedelta(seconds=20)
 #: Deliveries under way at once, so that one that hangs does not hold up the others.
 AT_ONCE = 8
 #: The n-th retry comes after ``first_retry * 2**(n - 1)`` seconds, an hour at most; after about three days none does.
@@ -32,11 +31,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a shop takes events in: ``url``, the ``secret`` that signs them, and seconds before the first retry."""
+    """Where a shop takes events in: ``url``, and the ``secret`` that signs them. Times in seconds.
+
+    ``lease``: for how long an event is a courier's; where it died meanwhile, another sends the event then.
+    """
 
     url: str
     secret: str
     first_retry: float = 1.0
+    lease: float = 2 * TIMEOUT
 
     def wait(self, tries: int) -> timedelta | None:
         """How long to wait after that many tries; None to give up."""
@@ -81,7 +84,7 @@ class Courier:
     async def _deliver_due(self, session: aiohttp.ClientSession) -> None:
         self._awake.clear()
         async with self._engine.begin() as connection:
-            parcels = await outbox.claim(connection, AT_ONCE, LEASE)
+            parcels = await outbox.claim(connection, AT_ONCE, timedelta(seconds=self._endpoint.lease))
             until = None if parcels else await outbox.next_due(connection)
         for parcel in parcels:
             await self._free.acquire()

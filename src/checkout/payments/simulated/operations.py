@@ -167,13 +167,12 @@ def with_faults(faults: Faults, operation: str, handler: Handler) -> Handler:
     """The handler, behind the faults that are on for the operation when it is called."""
 
     async def handle(request: Request) -> Response:
-        struck = faults.strike(operation, "latency", "error", "lost")
-        if latency := struck.get("latency"):
-            await asyncio.sleep(latency.seconds)
-        if "error" in struck:
+        if latency := faults.strike(operation, "latency"):
+            await asyncio.sleep(latency["latency"].seconds)
+        if faults.strike(operation, "error"):
             raise Problem(503, "unavailable", "the gateway fails, as a fault wants it")
         answer = await handler(request)
-        return CutOff(answer) if "lost" in struck else answer
+        return CutOff(answer) if faults.strike(operation, "lost") else answer
 
     return handle
 
