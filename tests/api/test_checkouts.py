@@ -137,6 +137,33 @@ async def test_of_ten_equal_starts_exactly_one_is_the_first(http: httpx.AsyncCli
     assert await held(stage) == 1
 
 
+async def test_of_ten_equal_express_starts_one_pays(http: httpx.AsyncClient, stage: Stage) -> None:
+    buyer = Buyer(http, await stage.cart(MUG=1))
+    answers = await asyncio.gather(*(buyer.start(payment=CARD) for _ in range(10)))
+    # One that comes when all is done already finds an order instead of a checkout.
+    codes = [answer.status_code for answer in answers]
+    assert codes.count(201) == 1
+    assert set(codes) <= {200, 201, 202, 409}
+    for answer in answers:
+        if answer.status_code == 409:
+            problem(answer, 409, "cart_ordered")
+    assert len(await stage.ledger()) == 1
+    assert await stage.shop.rows("SELECT status FROM orders") == [("paid",)]
+    assert await tokens_kept(stage) == []
+
+
+async def test_of_two_sessions_of_a_customer_one_gets_the_checkout(http: httpx.AsyncClient, stage: Stage) -> None:
+    basket = await stage.shop.cart({"MUG": 1}, customer_id="customer-1")
+    buyers = [Buyer(http, basket), Buyer(http, basket, session_id="ses_phone")]
+    answers = await asyncio.gather(*(buyer.start() for buyer in buyers for _ in range(4)))
+    won = [answers[:4], answers[4:]]
+    won.sort(key=lambda four: four[0].status_code)
+    assert sorted(answer.status_code for answer in won[0]) == [200, 200, 200, 201]
+    for answer in won[1]:
+        problem(answer, 409, "checkout_in_progress")
+    assert await held(stage) == 1
+
+
 async def test_a_running_checkout_of_another_total_is_not_answered_as_this_one(
     http: httpx.AsyncClient, stage: Stage
 ) -> None:

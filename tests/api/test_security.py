@@ -9,7 +9,7 @@ import pytest
 from checkout.api.problems import Problem
 from checkout.api.security import Operator, Session, Tokens
 
-KEY = "k" * 40
+KEY = "k" * 64
 ADMIN = "admin-token-of-the-tests"
 TOKENS = Tokens(KEY, ADMIN)
 
@@ -39,7 +39,7 @@ LATER = 4_102_444_800
         "a.b.c",
         "é.é.é",
         token({"sub": "ses_1", "exp": LATER}, key="z" * 40),
-        token({"sub": "ses_1", "exp": LATER}, key="k" * 64, algorithm="HS512"),
+        token({"sub": "ses_1", "exp": LATER}, algorithm="HS512"),
         token({"sub": "ses_1", "exp": LATER}, key="", algorithm="none"),
         token({"sub": "ses_1"}),
         token({"exp": LATER}),

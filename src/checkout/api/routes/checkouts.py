@@ -1,8 +1,8 @@
 """``/checkouts``: started, read, watched, paid, extended and cancelled."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Header, Query, Response
 from sse_starlette import EventSourceResponse
 
@@ -119,9 +119,14 @@ async def watch(
 
     The token is sent in the header, so read the stream by ``fetch``: ``EventSource`` cannot send one.
     """
-    first = await reading.get(owner, checkout_id)
-    stream: AsyncIterator[dict[str, str]] = events(reading, resources.changes, owner, first, last_event_id)
-    return EventSourceResponse(stream, ping=PING, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    first, stopping = await reading.get(owner, checkout_id), anyio.Event()
+    return EventSourceResponse(
+        events(reading, resources.changes, owner, first, last_event_id, stopping),
+        ping=PING,
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        shutdown_event=stopping,
+        shutdown_grace_period=1,
+    )
 
 
 @router.post(
