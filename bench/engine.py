@@ -134,18 +134,25 @@ async def measure_engine(stack: Stack, directory: Path, rounds: int, count: int,
             }
             rates: dict[str, list[float]] = {name: [] for name in kinds}
             medians: dict[str, list[float]] = {name: [] for name in kinds}
+            cpu: dict[str, Counter[str]] = {name: Counter() for name in kinds}
             for kind in kinds.values():  # whatever is loaded, connected or prepared at the first use is so from here on
                 await _serial(await kind.prepare(3))
                 await _throughput(await kind.prepare(IN_FLIGHT))
             for number in range(rounds):
                 # Who goes first alternates too: whatever the machine does meanwhile meets both.
                 for name in sorted(kinds, reverse=number % 2 == 1):
-                    rates[name].append(await _throughput(await kinds[name].prepare(count)))
+                    jobs = await kinds[name].prepare(count)
+                    cpu[name].subtract(stack.cpu_seconds())
+                    rates[name].append(await _throughput(jobs))
+                    cpu[name].update(stack.cpu_seconds())
                     medians[name].append(await _serial(await kinds[name].prepare(SERIAL)))
         for name in kinds:
             report.line(f"{name}: throughput", spread(rates[name], "/s"), **{f"{name}_rate": rates[name]})
             milliseconds = [median * 1000 for median in medians[name]]
             report.line(f"{name}: serial p50", spread(milliseconds, "ms", 0), **{f"{name}_p50_ms": milliseconds})
+            used = {process: seconds * 1000 / rounds / count for process, seconds in cpu[name].items()}
+            each = ", ".join(f"{process} {spent:.1f}" for process, spent in used.items() if spent >= 0.05)
+            report.line(f"{name}: CPU of one", f"{sum(used.values()):.0f} ms ({each})", **{f"{name}_cpu_ms": used})
         ratios = _ratios(rates)
         report.line("ratio of throughput (aim: >= 1.2)", spread(ratios, digits=2), throughput_ratio=ratios)
         ratios = _ratios(medians)
