@@ -199,3 +199,22 @@ async def test_a_guests_cart_is_claimed_by_the_customer_who_signs_in(http: httpx
         assert (await http.get(path, headers=owner)).status_code == 200
     other = bearer(Session("ses_other", "customer-2"))
     problem(await http.post(f"{path}/claim", json=claim, headers=other), 404, "cart_not_found")
+
+
+async def test_a_row_of_the_shop_that_makes_no_sense_is_told_and_is_no_crash(
+    http: httpx.AsyncClient, shop: Shop
+) -> None:
+    cart_id, headers = await new_cart(http, email="ada@example.com")
+    path = f"/carts/{cart_id}"
+    await http.put(f"{path}/lines/MUG", json={"quantity": 2}, headers=headers)
+    before = (await http.put(f"{path}/addresses", json={"shipping": ADDRESS}, headers=headers)).json()
+    await shop.execute("INSERT INTO tax_rates (country, region, percent) VALUES ('DE', 'Atlantis', 1)")
+    for answer in (
+        await http.get(path, headers=headers),
+        await http.get(f"{path}/checkout", headers=headers),
+        await http.get(f"{path}/shipping-options", headers=headers),
+        await http.put(f"{path}/lines/MUG", json={"quantity": 3}, headers=headers),
+    ):
+        assert "Atlantis" in problem(answer, 422, "pricing_impossible")["detail"]
+    await shop.execute("DELETE FROM tax_rates WHERE region = 'Atlantis'")
+    assert (await http.get(path, headers=headers)).json() == before

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import logging, structlog
 from checkout.runtime.logs import configure_logs
@@ -14,8 +16,10 @@ log = structlog.get_logger("shop")
 log.debug("not shown")
 log.info("order placed", total=5938)
 logging.getLogger("library").warning("careful with %s", "money", extra={{"sku": "TEA"}})
-try:
+def pay(session_token):
     raise ValueError("broken")
+try:
+    pay("a-" + "buyer's-token")
 except ValueError:
     log.exception("failed")
 """
@@ -57,3 +61,9 @@ def test_for_people_it_is_text() -> None:
     assert "total=5938" in lines[0]
     assert "ValueError: broken" in "\n".join(lines)
     assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_a_traceback_tells_no_variables(format_: str) -> None:
+    """They hold tokens and addresses."""
+    assert "a-buyer's-token" not in "\n".join(_lines(format_))

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import Raced, run_phase, run_racing_phase
 from checkout.domain import contract
-from checkout.domain.checks import InvalidValue
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PriceLockInput, PricesLocked
 from checkout.domain.pricing import Pricing, price_cart
@@ -16,7 +15,7 @@ from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
 from checkout.store import snapshots
 from checkout.store.fence import begin_compensation, enter, finish
-from checkout.store.pricing import LoadedCart, PriceRules, load_cart
+from checkout.store.pricing import LoadedCart, PriceRules, load_cart, reckoning
 
 PHASE = Phase.PRICE_LOCK
 
@@ -46,12 +45,9 @@ class PriceLock:
         held = await enter(session, given.checkout_id, PHASE)
         if (answer := held.answer(PricesLocked)) is not None:
             return answer
-        try:
+        with reckoning():
             loaded = await load_cart(session, given.cart_id, self.rules, reserved_for=given.checkout_id)
             pricing = price_cart(loaded.pricing).require_sound()
-        except InvalidValue as error:
-            detail = f"the shop's own prices cannot be reckoned with: {error}"
-            raise DefiniteFailure("pricing_impossible", detail, benign=False) from None
         if given.expected_total is not None and given.expected_total != pricing.total:
             raise _mismatch(given.expected_total, loaded, pricing)
         result = await finish(

@@ -12,6 +12,9 @@ from checkout.runtime.settings import Settings
 #: Libraries that say at INFO what nobody asked for.
 _QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING"}
 
+#: Tracebacks without the local variables of their frames, which hold tokens and addresses, and are megabytes.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
 
 def configure_logs(settings: Settings, *, process: str) -> None:
     """Send all log lines of this process to standard error, as ``LOG_FORMAT`` and ``LOG_LEVEL`` say.
@@ -29,9 +32,9 @@ def configure_logs(settings: Settings, *, process: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time")]
+        [_for_people()]
         if settings.log_format == "console"
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     logging.config.dictConfig(
         {
@@ -60,6 +63,12 @@ def configure_logs(settings: Settings, *, process: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
+    )
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
     )
 
 

@@ -17,7 +17,7 @@ from checkout.domain.ids import new_cart_id
 from checkout.domain.pricing import Pricing, price_cart
 from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
 from checkout.store.owner import Owner
-from checkout.store.pricing import LoadedLine, PriceRules, load_cart
+from checkout.store.pricing import LoadedLine, PriceRules, load_cart, reckoning
 
 __all__ = [
     "CartView",
@@ -86,8 +86,13 @@ async def create_cart(session: AsyncSession, owner: Owner, currency: str, email:
 
 
 async def view_cart(session: AsyncSession, owner: Owner, cart_id: str, rules: PriceRules) -> CartView:
-    """The cart at current prices: one statement however many lines and promotions. Raises CartNotFound."""
-    loaded = await load_cart(session, cart_id, rules)
+    """The cart at current prices: one statement however many lines and promotions.
+
+    Raises CartNotFound, and DefiniteFailure ``pricing_impossible`` where a row of the shop's makes no sense.
+    """
+    with reckoning():
+        loaded = await load_cart(session, cart_id, rules)
+        pricing = price_cart(loaded.pricing)
     cart = loaded.cart
     if not owner.owns(cart["session_id"], cart["customer_id"]):
         raise CartNotFound(cart_id)
@@ -106,7 +111,7 @@ async def view_cart(session: AsyncSession, owner: Owner, cart_id: str, rules: Pr
         order_reference=cart["order_reference"],
         created_at=cart["created_at"],
         updated_at=cart["updated_at"],
-        pricing=price_cart(loaded.pricing),
+        pricing=pricing,
     )
 
 

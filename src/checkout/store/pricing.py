@@ -3,7 +3,8 @@
 The cart's view and the price lock read with it; the one what the cart wants, the other what is reserved.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkout.domain.checks import InvalidValue
 from checkout.domain.countries import is_country
 from checkout.domain.discounts import Discount
+from checkout.domain.errors import DefiniteFailure
 from checkout.domain.pricing import LineInput, PricingInput
 from checkout.domain.tax import Destination, TaxTable
 from checkout.runtime.settings import Settings
@@ -65,6 +68,19 @@ class LoadedCart:
     discount_ids: Mapping[tuple[bool, str], int]
     redeemer: str
     now: datetime
+
+
+@contextmanager
+def reckoning() -> Iterator[None]:
+    """Around what loads and prices a cart: a row of the shop that makes no sense is the shop's fault, told as such.
+
+    Raises DefiniteFailure ``pricing_impossible``, not benign, naming the field.
+    """
+    try:
+        yield
+    except InvalidValue as error:
+        detail = f"the shop's own prices cannot be reckoned with: {error}"
+        raise DefiniteFailure("pricing_impossible", detail, benign=False) from None
 
 
 async def load_cart(

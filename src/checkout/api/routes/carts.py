@@ -25,7 +25,7 @@ from checkout.store.owner import Owner
 
 router = APIRouter(prefix="/carts", tags=["carts"])
 
-READING = (*SESSION, "cart_not_found", "validation_failed", *STORED)
+READING = (*SESSION, "cart_not_found", "validation_failed", "pricing_impossible", *STORED)
 CHANGING = (*READING, *BODY, "cart_locked", "cart_ordered")
 
 
