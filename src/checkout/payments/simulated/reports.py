@@ -81,7 +81,7 @@ class Reports:
     async def _clear_faults(self, request: Request) -> Response:
         self._shop.authenticate(request)
         self._faults.clear()
-        return Response(status_code=204)
+        return JSONResponse(self._faults.document())
 
     async def _health(self, _: Request) -> Response:
         async with self._engine.connect() as connection:
