@@ -263,7 +263,7 @@ async def test_a_deadlock_is_run_again_and_not_answered(
     impatient = engine_for(database_url)
     await asyncio.gather(lock_both(checking, other), lock_both(other, checking))
     await impatient.dispose()
-    assert runs == 3
+    assert runs >= 3  # more, where the one that is repeated meets the other once more
     await checking.undo()
     await other.undo()
     await check_invariants(engine)
