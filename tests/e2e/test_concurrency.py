@@ -58,8 +58,14 @@ async def test_two_sessions_of_a_customer_race_for_one_cart(buyer: Buyers, clien
 
 async def test_sixty_buyers_for_twenty_units(stack: Stack, buyer: Buyers, sku: str) -> None:
     buyers = await asyncio.gather(*(buyer().fill({sku: 1}) for _ in range(60)))
-    answers = await asyncio.gather(*(one.start(payment=CARD) for one in buyers))
-    assert {answer.status_code for answer in answers} <= {201, 202, 422}, Counter(a.status_code for a in answers)
+    # A machine that is busy with other things answers some with 503; what came of those is found by asking again.
+    answers = await asyncio.gather(*(one.start_when_possible(payment=CARD) for one in buyers))
+    codes = Counter(answer.status_code for answer in answers)
+    assert codes.keys() <= {200, 201, 202, 409, 422}, codes
+    for one, answer in zip(buyers, answers, strict=True):
+        if answer.status_code == 409:
+            assert answer.json()["code"] == "cart_ordered"
+            one.checkout_id = (await one.cart())["checkout_id"]
     ended = await asyncio.gather(*(one.until_closed() for one in buyers))
     assert Counter(checkout["state"] for checkout in ended) == {"completed": 20, "failed": 40}
     assert {checkout["failure"]["code"] for checkout in ended if checkout["failure"]} == {"insufficient_stock"}
