@@ -7,7 +7,7 @@ PYTEST  := $(BIN)/python -m pytest
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test test-rules test-workflow test-e2e chaos test-containers replay histories bench lint format lock
+.PHONY: help dev test test-rules test-workflow test-e2e test-stateful chaos test-containers replay histories bench lint format lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -41,6 +41,10 @@ test-workflow: $(READY) ## the workflow with time skipping and real activities o
 
 test-e2e: $(READY) ## end to end: real processes, real HTTP
 	$(PYTEST) -n $(WORKERS) tests/api tests/cli tests/deploy tests/e2e
+
+STATEFUL_EXAMPLES ?= 200
+test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) histories, other ones each time
+	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) tests/activities/test_stateful.py tests/activities/test_no_drift.py
 
 chaos: $(READY) ## the whole crash matrix: every process killed in the middle of every phase, and a storm of kills
 	$(PYTEST) -m "chaos or not chaos" tests/e2e/test_crash_matrix.py
