@@ -313,7 +313,7 @@ async def test_a_coupon_from_words_to_columns_and_back(shop: Shop) -> None:
 
 
 async def test_rules_that_are_refused_change_nothing(shop: Shop) -> None:
-    await shop.refused("coupon/create", "percent: must be from 1 to 10000", **COUPON | {"percent": "0"})
+    await shop.refused("coupon/create", "percent: must be from 0.01 to 100", **COUPON | {"percent": "0"})
     await shop.refused("coupon/create", "code: there is one with WELCOME10 already", **COUPON | {"code": "Welcome10"})
     rate = {"country": "DE", "region": "", "tax_class": "standard"}
     await shop.refused("tax-rate/create", "percent: must be from 0 to 100 percent", **rate, percent="101")

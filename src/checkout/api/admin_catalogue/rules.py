@@ -52,8 +52,9 @@ _FIELDS = {
 
 
 def form_field(error: InvalidValue) -> InvalidValue:
-    """The error with the field's name as the forms have it."""
-    return InvalidValue(_FIELDS.get(error.field, error.field), error.reason)
+    """The error with the field's name, and its bounds, as the forms have them: percent is entered, not basis points."""
+    reason = "must be from 0.01 to 100" if error.field == "basis_points" else error.reason
+    return InvalidValue(_FIELDS.get(error.field, error.field), reason)
 
 
 def product(given: Given) -> Columns:
