@@ -13,11 +13,14 @@ from typing import Any, cast
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from checkout.domain.words import Outcome
+from checkout.domain.allocation import Hold
+from checkout.domain.words import Outcome, Phase
 from checkout.runtime.database import Sessions, create_sessions, engine_for, in_transaction
-from checkout.store.fence import begin_compensation
+from checkout.store.fence import begin_compensation, enter
+from checkout.store.reserving import hold
 from tests.activities.checking_out import CheckingOut, context, refusal, stock
 from tests.support.at_once import at_once
 from tests.support.invariants import check_invariants
@@ -290,6 +293,26 @@ async def test_a_local_attempt_gives_up_waiting_before_its_time_is_over(
     await hurried.dispose()
 
 
+async def test_a_worker_that_is_stopped_in_its_transaction_keeps_nobody_waiting(
+    checking: CheckingOut, engine: AsyncEngine, database_url: str
+) -> None:
+    """It holds the last units' row when it is stopped: the server ends its transaction, and others go on."""
+    await checking.validate()
+    other = CheckingOut(checking.shop, await checking.shop.cart({"MUG": 10}))
+    await other.validate()
+    stopped = engine_for(database_url, idle_timeout=0.5)
+    async with create_sessions(stopped)() as session:
+        await enter(session, checking.id, Phase.INVENTORY_RESERVATION)
+        assert await hold(session, checking.id, [Hold(checking.shop.variants["MUG"], "MUG", 1, 2)])
+        assert (await other.reserve()).units == 10
+        with pytest.raises(DBAPIError):  # it wakes up
+            await session.execute(text("SELECT 1"))
+    await stopped.dispose()
+    assert (await refusal(checking.reserve())).type == "insufficient_stock"
+    assert await stock(checking.shop, "MUG") == {"FRA": (10, 10)}
+    await check_invariants(engine, at_rest=False)
+
+
 async def test_an_extension_moves_the_deadline_to_later_times_alone(checking: CheckingOut) -> None:
     await checking.until_priced()
     start = datetime.fromisoformat((await checking.row())["expires_at"])
@@ -307,9 +330,8 @@ async def test_every_change_has_a_version_and_is_told(checking: CheckingOut, dat
     with psycopg.connect(database_url, autocommit=True) as listener:
         listener.execute("LISTEN checkout_changed")
         await checking.complete()
-        told = [json.loads(n.payload) for n in listener.notifies(timeout=60, stop_after=1)]
-        told += [json.loads(n.payload) for n in listener.notifies(timeout=0)]
-    row = await checking.row()
-    assert {note["id"] for note in told} == {checking.id}
-    versions = [note["version"] for note in told]
-    assert versions == list(range(1, row["version"] + 1))
+        version = (await checking.row())["version"]
+        told = [json.loads(note.payload) for note in listener.notifies(timeout=60, stop_after=version)]
+        while len(told) < version:
+            told += [json.loads(note.payload) for note in listener.notifies(timeout=60, stop_after=1)]
+    assert told == [{"id": checking.id, "version": number} for number in range(1, version + 1)]

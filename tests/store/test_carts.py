@@ -173,18 +173,24 @@ async def test_every_change_of_a_held_cart_is_refused_by_name(
         assert "its holder" in refused.value.context.values()
 
 
-async def test_a_change_that_meets_a_start_is_before_or_after_it(sessions: Sessions, shop: Shop) -> None:
+@pytest.mark.parametrize("by", ["the store", "a statement"])
+async def test_a_change_that_meets_a_start_comes_after_it(sessions: Sessions, shop: Shop, by: str) -> None:
+    """The start has locked the cart and not committed yet: the change waits for it, and is refused."""
     await shop.product("MUG")
     basket = await shop.cart({"MUG": 2})
+    owner = Owner(basket.session_id)
     async with sessions() as starting:
         await starting.execute(text("UPDATE carts SET locked_by = 'chk_x'"))
-        change = asyncio.create_task(
-            changed(sessions, carts.set_line, Owner(basket.session_id), basket.cart_id, "MUG", 7)
+        change: asyncio.Task[Any] = asyncio.create_task(
+            changed(sessions, carts.set_line, owner, basket.cart_id, "MUG", 7)
+            if by == "the store"
+            else shop.execute("UPDATE cart_lines SET quantity = 7")
         )
         await until_someone_waits(sessions)
         await starting.commit()
-    with pytest.raises(CartLocked):
+    with pytest.raises((CartLocked, DBAPIError)) as refused:
         await change
+    assert isinstance(refused.value, CartLocked) or sqlstate(refused.value) == "CK423"
     assert await shop.execute("SELECT quantity FROM cart_lines") == 2
 
 

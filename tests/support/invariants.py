@@ -34,8 +34,10 @@ _RULES: dict[str, str] = {
     # no drift
     "G2 an order's figures are not those of its snapshot": """
         SELECT o.reference FROM orders o LEFT JOIN price_snapshots s USING (checkout_id)
-        WHERE (o.currency, o.sub_total, o.discount_total, o.shipping_total, o.tax_total, o.total) IS DISTINCT FROM
-            (s.currency, s.sub_total, s.discount_total, s.shipping_total, s.tax_total, s.total)""",
+        WHERE (o.currency, o.sub_total, o.discount_total, o.shipping_total, o.tax_total, o.total, o.coupon_code,
+                o.shipping_option) IS DISTINCT FROM
+            (s.currency, s.sub_total, s.discount_total, s.shipping_total, s.tax_total, s.total, s.coupon_code,
+                s.shipping_option)""",
     "G2 an order's lines are not those of its snapshot": """
         SELECT o.reference, l.sku, s.sku FROM
             (SELECT o.checkout_id, l.* FROM orders o JOIN order_lines l ON l.order_reference = o.reference) l

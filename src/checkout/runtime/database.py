@@ -18,6 +18,8 @@ Sessions = async_sessionmaker[AsyncSession]
 
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
+#: Seconds for which a transaction may do nothing. Ours do nothing for milliseconds between two statements.
+IDLE_TIMEOUT = 15.0
 _LOST_RACES = frozenset({SERIALIZATION_FAILURE, DEADLOCK_DETECTED})
 
 
@@ -38,13 +40,20 @@ def create_engine(
 
 
 def engine_for(
-    uri: str, *, pool_size: int = 10, application_name: str = "checkout", lock_timeout: float | None = None
+    uri: str,
+    *,
+    pool_size: int = 10,
+    application_name: str = "checkout",
+    lock_timeout: float | None = None,
+    idle_timeout: float = IDLE_TIMEOUT,
 ) -> AsyncEngine:
     """The pool for a libpq URI. Isolation is READ COMMITTED: every guarantee is made by row locks and constraints.
 
     A connection that a restarted server has cut is found by the statement that fails on it, which also empties the
     pool; :func:`in_transaction` then begins anew. So no statement is spent on a ping before each transaction.
-    A statement that waits longer than ``lock_timeout`` (seconds) for a lock fails with SQLSTATE 55P03.
+    A statement that waits longer than ``lock_timeout`` (seconds) for a lock fails with SQLSTATE 55P03. A process that
+    is stopped in the middle of a transaction loses it after ``idle_timeout`` (seconds), and with it the locks that
+    others wait for.
     Raises SettingsError where libpq refuses the URI.
     """
     try:
@@ -52,9 +61,10 @@ def engine_for(
     except psycopg.ProgrammingError as error:
         raise SettingsError(f"{PREFIX}DATABASE_URL is not a libpq URI: {str(error).strip()}") from None
     database = parameters.get("dbname")
+    options = f"{parameters.get('options') or ''} -c idle_in_transaction_session_timeout={round(idle_timeout * 1000)}"
     if lock_timeout is not None:
-        options = f"{parameters.get('options') or ''} -c lock_timeout={round(lock_timeout * 1000)}"
-        parameters["options"] = options.strip()
+        options += f" -c lock_timeout={round(lock_timeout * 1000)}"
+    parameters["options"] = options.strip()
     return create_async_engine(
         # The URL is for display alone, it holds no password; the parameters reach psycopg as libpq read them.
         URL.create("postgresql+psycopg", database=str(database) if database else None),

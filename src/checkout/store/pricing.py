@@ -211,10 +211,11 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
         FROM tax_rates t WHERE t.country IN (cart.country, :home)) AS taxes,
     (SELECT jsonb_agg(to_jsonb(s)) FROM shipping_options s
         WHERE s.active AND s.country IN (cart.country, '') AND s.currency IN (cart.currency, :base)) AS shipping,
-    (SELECT jsonb_agg(jsonb_build_object('base', x.base, 'currency', x.currency, 'rate', x.rate::text))
-        FROM (SELECT DISTINCT ON (e.base, e.currency) e.base, e.currency, e.rate FROM exchange_rates e
-            WHERE cart.currency <> :base AND e.base IN (:base, 'EUR') AND e.currency IN (cart.currency, :base)
-            ORDER BY e.base, e.currency, e.date DESC) x) AS rates
+    (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text))
+        FROM (VALUES (CAST(:base AS text), cart.currency), ('EUR', cart.currency), ('EUR', :base)) p (base, currency)
+        CROSS JOIN LATERAL (SELECT e.rate FROM exchange_rates e
+            WHERE e.base = p.base AND e.currency = p.currency ORDER BY e.date DESC LIMIT 1) newest
+        WHERE cart.currency <> :base) AS rates
 FROM cart
 """
 

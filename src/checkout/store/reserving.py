@@ -52,7 +52,7 @@ async def read_demand(session: AsyncSession, cart_id: str, *, lock: bool = False
 
 
 async def hold(session: AsyncSession, checkout_id: str, holds: Sequence[Hold]) -> bool:
-    """Hold units for a checkout, all or none; False where less is left than was read: nothing is held then."""
+    """Hold units for a checkout; False where less is left of something than was read: roll back then."""
     taken = await session.execute(
         _HOLD,
         {
@@ -115,7 +115,6 @@ WITH wanted AS (
     UPDATE stock s SET reserved = s.reserved + l.quantity, updated_at = now()
     FROM locked l
     WHERE s.variant_id = l.variant_id AND s.warehouse_id = l.warehouse_id
-        AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM wanted)
     RETURNING s.variant_id, s.warehouse_id, l.quantity
 ), kept AS (
     INSERT INTO reservations (checkout_id, variant_id, warehouse_id, quantity)
