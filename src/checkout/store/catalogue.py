@@ -85,7 +85,8 @@ SELECT
     (SELECT jsonb_agg(to_jsonb(t) || jsonb_build_object('percent', t.percent::text))
         FROM tax_rates t WHERE t.country = :home) AS taxes,
     (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text))
-        FROM (VALUES (CAST(:base AS text), CAST(:currency AS text)), ('EUR', :currency), ('EUR', :base)) p (base, currency)
+        FROM (VALUES (CAST(:base AS text), CAST(:currency AS text)), ('EUR', :currency), ('EUR', :base))
+            p (base, currency)
         CROSS JOIN LATERAL (SELECT e.rate FROM exchange_rates e
             WHERE e.base = p.base AND e.currency = p.currency ORDER BY e.date DESC LIMIT 1) newest
         WHERE CAST(:currency AS text) <> :base) AS rates
