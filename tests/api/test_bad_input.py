@@ -38,7 +38,7 @@ LONG = "x" * 10_000
 
 UNSTORABLE = ["a\x00b", "a\nb", "\x7f", "a\u200bb\u2028"]
 NOT_STRINGS: list[Any] = [1, 1.5, True, [], ["x"], {}, {"x": 1}]
-NOT_INTEGERS: list[Any] = ["1", "", 1.5, 1.0, True, [], {}, -1, -(2**62), 2**62]
+NOT_INTEGERS: list[Any] = ["1", "", 1.5, 1.0, True, [], {}, -1, -(2**62), 2**62, 10**30]
 NOT_OBJECTS: list[Any] = [1, "x", True, [], [{}]]
 #: Values that are of the right type and wrong, by field.
 WRONG: dict[str, list[Any]] = {
@@ -199,7 +199,7 @@ async def test_every_route_refuses_what_is_no_object(http: httpx.AsyncClient, ca
     malformed = [
         *(b"{", b"nul", b"'x'", valid[:-1], valid + b"x", valid + valid, b"\xff" + valid, valid[:-1] + b', "a": NaN}'),
         *(b'{"a": 1, "a": 2}', b'{"\xc3\x28": 1}', valid.decode().encode("utf-16"), b"[" * 60_000, b'{"a": 1e400}x'),
-        *(b'{"a": ' * 3000 + b"1" + b"}" * 3000, b'{"a": ' + b"9" * 5000 + b"}"),
+        *(b'{"a": ' * 3000 + b"1" + b"}" * 3000,),
     ]
     for content in malformed:
         problem_of_body = await send(http, route, content, cart_id)

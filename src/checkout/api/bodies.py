@@ -25,6 +25,10 @@ MAX_DEPTH = 20
 MAX_DIGITS = 19
 
 
+class LongNumber:
+    """Stands for a whole number of more than :data:`MAX_DIGITS` digits; :func:`check` names its field."""
+
+
 class BodyLimits:
     """ASGI middleware: reads the body, :data:`MAX_BODY` bytes at most however it is sent, and refuses unclean JSON."""
 
@@ -76,14 +80,16 @@ def parse(body: bytes) -> Any:
 
 
 def check(value: Any) -> None:
-    """Refuse characters that cannot be stored, card numbers, and more depth than any request has.
+    """Refuse characters that cannot be stored, numbers longer than any of ours, card numbers, and too much depth.
 
     Raises Problem naming each field.
     """
     errors: list[FieldError] = []
-    for path, text in _texts(value, ()):
+    for path, text in _leaves(value, ()):
         field = field_name(path) or "body"
-        if "\x00" in text:
+        if isinstance(text, LongNumber):
+            errors.append(FieldError(field, f"must have {MAX_DIGITS} digits at most"))
+        elif "\x00" in text:
             errors.append(FieldError(field, "must not contain the NUL character"))
         elif any("\ud800" <= letter <= "\udfff" for letter in text):
             errors.append(FieldError(field, "must not contain half of a surrogate pair"))
@@ -169,21 +175,20 @@ def _no_constant(name: str) -> Any:
     raise Problem("malformed_json", f"{name} is not JSON.")
 
 
-def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise Problem("malformed_json", f"A number has more than {MAX_DIGITS} digits.")
-    return int(digits)
+def _integer(digits: str) -> int | LongNumber:
+    # Never converted: that takes time by the square of the length, and Python refuses it from some length on.
+    return LongNumber() if len(digits.lstrip("-")) > MAX_DIGITS else int(digits)
 
 
-def _texts(value: Any, path: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], str]]:
+def _leaves(value: Any, path: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], str | LongNumber]]:
     if len(path) > MAX_DEPTH:
         raise Problem("malformed_json", f"The body nests deeper than {MAX_DEPTH}.")
-    if isinstance(value, str):
+    if isinstance(value, str | LongNumber):
         yield path, value
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts(item, (*path, index))
+            yield from _leaves(item, (*path, index))
     elif isinstance(value, dict):
         for key, item in value.items():
             yield path, key
-            yield from _texts(item, (*path, key))
+            yield from _leaves(item, (*path, key))

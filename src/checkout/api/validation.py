@@ -43,6 +43,10 @@ def _message(error: Mapping[str, Any]) -> str:
     context = error.get("ctx") or {}
     if context.get("remedy"):
         return str(context["remedy"])
+    if error["type"] in _NO_OBJECT:
+        return _OBJECT if field_name(error["loc"]) == "body" else "must be a JSON object"
+    if error["type"] == "string_too_short" and context.get("min_length") == 1:
+        return "must not be empty"
     sentence = _SENTENCES.get(error["type"])
     if sentence is None:
         return str(error["msg"]).removeprefix("Value error, ")
@@ -50,6 +54,7 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 _OBJECT = "must be a JSON object; send it with Content-Type: application/json"
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type"})
 _SENTENCES = {
     "missing": "is required",
     "extra_forbidden": "is not a field of this request; leave it out",
@@ -66,7 +71,4 @@ _SENTENCES = {
     "less_than_equal": "must be {le} or less",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
-    "model_type": _OBJECT,
-    "model_attributes_type": _OBJECT,
-    "dict_type": _OBJECT,
 }
