@@ -104,6 +104,33 @@ async def test_the_expected_total_is_compared(shop: Shop, engine: AsyncEngine) -
 
 
 @pytest.mark.parametrize(
+    ("statement", "total", "changed"),
+    [
+        ("UPDATE tax_rates SET percent = 9, updated_at = clock_timestamp() WHERE tax_class = 'reduced'", 10272, ["BOOK"]),
+        ("UPDATE exchange_rates SET rate = 2, updated_at = clock_timestamp()", 15511, ["MUG", "BOOK"]),
+        ("UPDATE shipping_options SET amount = 1000", 10366, []),
+    ],
+)
+async def test_lines_that_tax_and_exchange_rates_changed_are_told(
+    shop: Shop, engine: AsyncEngine, statement: str, total: int, changed: list[str]
+) -> None:
+    await shop.product("MUG", 2500)
+    await shop.product("BOOK", 1000, tax_class="reduced")
+    await shop.product("PEN", {"EUR": 300, "USD": 400}, tax_class="zero")
+    await shop.execute("INSERT INTO tax_rates (country, tax_class, percent) VALUES ('DE', 'zero', 0)")
+    await shop.execute("INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'USD', now(), 1.25)")
+    checking = await reserved(shop, {"MUG": 2, "BOOK": 1, "PEN": 1}, currency="USD")
+    told = (6250 + 1188) + (1250 + 88) + 400 + (900 + 171)
+    await shop.execute(statement)
+    error = await refusal(checking.lock(expected_total=told))
+    assert error.type == "total_mismatch"
+    assert (context(error)["expected_total"], context(error)["total"]) == (told, total)
+    assert [line["sku"] for line in context(error)["lines"]] == changed
+    await checking.undo()
+    await check_invariants(engine)
+
+
+@pytest.mark.parametrize(
     ("statement", "code"),
     [
         ("DELETE FROM prices", "price_missing"),

@@ -66,7 +66,7 @@ class PriceLock:
 
 
 def _mismatch(expected: int, loaded: LoadedCart, pricing: Pricing) -> DefiniteFailure:
-    """Both totals, what the new one is made of, and the lines whose price changed since they were put in the cart."""
+    """Both totals, what the new one is made of, and the lines whose price, tax or rate changed since then."""
     changed: list[dict[str, Any]] = [
         {"sku": priced.sku, "quantity": priced.quantity, "unit_price": priced.unit_price, "total": priced.total}
         for line, priced in zip(loaded.lines, pricing.lines, strict=True)

@@ -53,7 +53,7 @@ class LoadedLine:
     position: int
     active: bool
     price_changed: bool
-    """Whether a price of it changed after the line did."""
+    """Whether its price, its tax or the rate that converts it was changed after the line was put in."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
             'variant_id', l.variant_id, 'position', l.position, 'quantity', {quantity}, 'sku', v.sku,
             'product_title', p.title, 'variant_title', v.title, 'handle', p.handle, 'category', p.category,
             'tax_class', v.tax_class, 'weight_grams', v.weight_grams, 'active', v.active AND p.active,
-            'prices', prices.amounts, 'price_changed', COALESCE(prices.updated_at > l.updated_at, false))
+            'prices', prices.amounts, 'price_changed', {changed})
         ORDER BY l.position, l.variant_id)
         FROM cart_lines l
         JOIN variants v ON v.id = l.variant_id
@@ -219,6 +219,16 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
 FROM cart
 """
 
+#: Whether what a line costs was changed after the line was put in: its price, its tax, the rate that converts it.
+_CHANGED = """
+    COALESCE(prices.updated_at > l.updated_at, false)
+    OR EXISTS (SELECT FROM tax_rates t WHERE t.country IN (cart.country, :home) AND t.tax_class = v.tax_class
+        AND t.updated_at > l.updated_at)
+    OR (cart.currency <> :base AND NOT COALESCE(jsonb_exists(prices.amounts, cart.currency), false) AND EXISTS (
+        SELECT FROM exchange_rates e WHERE e.base IN (:base, 'EUR') AND e.currency IN (cart.currency, :base)
+            AND e.updated_at > l.updated_at))
+"""
+
 _RESERVED_QUANTITY = """
     (SELECT COALESCE(sum(r.quantity), 0) FROM reservations r
         WHERE r.checkout_id = :checkout_id AND r.variant_id = l.variant_id AND r.status = 'held')
@@ -228,7 +238,7 @@ _RESERVED_QUANTITY = """
 def _query(quantity: str) -> Any:
     coupon = _COUNTED.format(alias="k", redemptions="coupon_redemptions", key="coupon_id")
     promotion = _COUNTED.format(alias="k", redemptions="promotion_redemptions", key="promotion_id")
-    return text(_QUERY.format(quantity=quantity, coupon=coupon, promotion=promotion))
+    return text(_QUERY.format(quantity=quantity, changed=_CHANGED, coupon=coupon, promotion=promotion))
 
 
 _WANTED = _query("l.quantity")
