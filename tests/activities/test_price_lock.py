@@ -106,7 +106,11 @@ async def test_the_expected_total_is_compared(shop: Shop, engine: AsyncEngine) -
 @pytest.mark.parametrize(
     ("statement", "total", "changed"),
     [
-        ("UPDATE tax_rates SET percent = 9, updated_at = clock_timestamp() WHERE tax_class = 'reduced'", 10272, ["BOOK"]),
+        (
+            "UPDATE tax_rates SET percent = 9, updated_at = clock_timestamp() WHERE tax_class = 'reduced'",
+            10272,
+            ["BOOK"],
+        ),
         ("UPDATE exchange_rates SET rate = 2, updated_at = clock_timestamp()", 15511, ["MUG", "BOOK"]),
         ("UPDATE shipping_options SET amount = 1000", 10366, []),
     ],
