@@ -171,7 +171,8 @@ async def test_a_running_checkout_of_another_total_is_not_answered_as_this_one(
     checkout_id = await buyer.started()
     refused = problem(await buyer.start(expected_total=1), 409, "total_mismatch")
     assert (refused["checkout_id"], refused["context"]["expected_total"]) == (checkout_id, 1)
-    problem(await buyer.pay(checkout_id, expected_total=1), 409, "total_mismatch")
+    unpaid = problem(await buyer.pay(checkout_id, expected_total=1), 409, "total_mismatch")
+    assert (unpaid["checkout_id"], unpaid["context"]) == (checkout_id, refused["context"])
     assert (await buyer.get(checkout_id))["state"] == "awaiting_payment"
     assert await tokens_kept(stage) == []
 

@@ -6,7 +6,7 @@ from fastapi import Depends
 
 from checkout.api.engine import Ended, Run, StillRunning
 from checkout.api.models.checkouts import Checkout, Pay
-from checkout.api.outcomes import RUNNING, closing, ended_badly, expired
+from checkout.api.outcomes import RUNNING, closing, ended_badly, expired, total_mismatch
 from checkout.api.paying import check_can_pay
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
@@ -43,6 +43,9 @@ class Asking:
         except Problem as problem:
             if problem.code != "temporal_unavailable":  # then the workflow may have taken it
                 await self._discard_attempt(attempt_id)
+            if problem.code == "total_mismatch":  # with the figures, which the workflow's refusal does not carry
+                shown = await self._reading.get(owner, checkout_id)
+                raise total_mismatch(shown, payment.expected_total) or problem from None
             raise
         shown = await self._reading.get(owner, checkout_id)
         if bad := ended_badly(shown):
