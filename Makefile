@@ -7,7 +7,7 @@ PYTEST  := $(BIN)/python -m pytest
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test test-rules test-workflow test-e2e test-stateful chaos test-containers replay histories bench lint format lock
+.PHONY: help .env dev test test-rules test-workflow test-e2e test-stateful chaos test-containers replay histories bench lint format lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -21,11 +21,11 @@ $(READY): requirements.lock pyproject.toml
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.env: ## secrets for docker compose, made once (mode 0600)
-	@umask 077 && for name in POSTGRES_PASSWORD CHECKOUT_SECRET_KEY CHECKOUT_ADMIN_TOKEN CHECKOUT_GATEWAY_API_KEY \
-		CHECKOUT_GATEWAY_WEBHOOK_SECRET; do \
-		echo "$$name=$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"; done > .env.new && mv -n .env.new .env
-	@echo "made .env: keep it, the database's volume knows its password"
+.env: ## secrets for docker compose (mode 0600): made once, kept as they are; a missing one is added
+	@umask 077 && touch .env && chmod 600 .env && for name in POSTGRES_PASSWORD CHECKOUT_SECRET_KEY \
+		CHECKOUT_ADMIN_TOKEN CHECKOUT_GATEWAY_API_KEY CHECKOUT_GATEWAY_WEBHOOK_SECRET; do \
+		grep -q "^$$name=" .env || echo "$$name=$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >> .env; done
+	@echo "the secrets are in .env: keep it, the database's volume knows its password"
 
 dev: $(READY) ## run the whole shop back end: Postgres, Temporal, gateway, worker, API
 	@exec $(BIN)/checkout dev
