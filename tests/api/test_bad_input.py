@@ -38,7 +38,7 @@ LONG = "x" * 10_000
 
 UNSTORABLE = ["a\x00b", "a\nb", "\x7f", "a\u200bb\u2028"]
 NOT_STRINGS: list[Any] = [1, 1.5, True, [], ["x"], {}, {"x": 1}]
-NOT_INTEGERS: list[Any] = ["1", "", 1.5, 1.0, True, [], {}, -1, -(2**62), 2**62, 10**30]
+NOT_INTEGERS: list[Any] = ["60", "", 60.5, 60.0, True, [], {}, -1, -(2**62), 2**62, 10**30]
 NOT_OBJECTS: list[Any] = [1, "x", True, [], [{}]]
 #: Values that are of the right type and wrong, by field.
 WRONG: dict[str, list[Any]] = {

@@ -25,6 +25,7 @@ async def changes(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     # Only being told may wake a watcher here.
     monkeypatch.setattr(module, "LOOK_WHEN_TOLD", GENEROUS * 10)
     monkeypatch.setattr(module, "LOOK_WHEN_NOT_TOLD", GENEROUS * 10)
+    monkeypatch.setattr(module, "RECONNECT", (0.5, 0.5))
     changes = Changes(database_url)
     running = asyncio.create_task(changes.run())
     yield changes
@@ -64,15 +65,18 @@ async def test_a_change_between_two_waits_is_not_missed(changes: Changes, databa
 async def test_a_lost_connection_wakes_everyone_and_is_made_again(changes: Changes, database_url: str) -> None:
     await until_listening(changes)
     with changes.watch("chk_a") as watch:
+        waiting = asyncio.create_task(watch.changed())
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND application_name = 'checkout-listen'"
             )
         async with asyncio.timeout(GENEROUS):
-            await watch.changed()
+            await waiting
         await until_listening(changes)
-        watch._changed.clear()  # set again by the new connection: what changed meanwhile was told to nobody
+        # What changed between the two connections was told to nobody, so it is time for a look.
+        assert watch._changed.is_set()
+        await watch.changed()
         await tell(database_url, "chk_a")
         async with asyncio.timeout(GENEROUS):
             await watch.changed()
