@@ -14,6 +14,7 @@ from checkout.activities.inventory_reservation import InventoryReservation
 from checkout.activities.order_creation import OrderCreation
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
+from checkout.activities.payment_check import PaymentCheck
 from checkout.activities.price_lock import PriceLock
 from checkout.activities.stock_commit import StockCommit
 from checkout.domain.contract import TASK_QUEUE
@@ -38,6 +39,7 @@ def create_activities(
     authorization = PaymentAuthorization(sessions, gateway)
     orders = OrderCreation(sessions, rules)
     capture = PaymentCapture(sessions, gateway)
+    check = PaymentCheck(sessions, gateway)
     commit = StockCommit(sessions)
     return [
         *(validation.validate, validation.unlock),
@@ -47,6 +49,7 @@ def create_activities(
         *(orders.create, orders.cancel),
         *(capture.capture, capture.refund),
         *(commit.commit, commit.restock),
+        *(check.approval, check.funds),
         Extension(sessions).record,
     ]
 

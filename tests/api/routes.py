@@ -43,7 +43,8 @@ class Route:
 
     def url(self, **names: str) -> str:
         """The path with its names filled in."""
-        given = {"cart_id": "cart_none", "checkout_id": "chk_none_none", "sku": "MUG", "reference": "ORD-NONE"} | names
+        given = {"cart_id": "cart_none", "checkout_id": "chk_none_none", "sku": "MUG", "reference": "ORD-NONE"}
+        given |= {"gateway": "simulated"} | names
         return self.path.format(**given)
 
 

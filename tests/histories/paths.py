@@ -4,11 +4,13 @@ A path runs on a stage where everything is real; only faults are put in front of
 attempt that breaks or waits. Add a path here, then record its history with ``make histories``.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.service import RPCError
 
 from checkout.domain import contract
 from checkout.domain.contract import ActivityContract
@@ -20,7 +22,7 @@ from checkout.store.stock import change_stock_of
 from tests.workflows.engine import Run, in_flight, passes
 from tests.workflows.fakes import Gate
 from tests.workflows.faults import Around, breaks, loses_its_answer, refuses, waits
-from tests.workflows.stage import DECLINED, POOR, VISA, Stage
+from tests.workflows.stage import APPROVAL, BANK, DECLINED, PAYPAL, POOR, VISA, Stage
 
 Drive = Callable[[Stage], Awaitable[Run]]
 
@@ -173,6 +175,92 @@ async def _moved_to_another_worker(stage: Stage) -> Run:
     return run
 
 
+# -- approved somewhere else ---------------------------------------------------------------------------------------
+
+
+def _approved(token: str, *tell: str, outcome: str = "approve", then: str | None = None) -> Drive:
+    """Paid by what the buyer has to approve; then it is told of by events, the storefront, or nobody, in that order."""
+
+    async def drive(stage: Stage) -> Run:
+        run, view = await stage.start(limits=Limits(ttl=900 if tell else stage.short_ttl))
+        await stage.pay(run, token)
+        await stage.act(run, outcome)
+        for teller in tell:
+            with contextlib.suppress(RPCError):  # where the checkout has ended by then
+                await (stage.changed(run) if teller == "event" else run.confirm())
+        if not tell:
+            await passes(run, view.expires_at)
+        if then is not None:
+            await run.reaches(State.AWAITING_PAYMENT)
+            await stage.pay(run, then)
+        return run
+
+    return drive
+
+
+async def _never_approved(stage: Stage) -> Run:
+    run, view = await stage.start(token=APPROVAL, limits=Limits(ttl=stage.short_ttl))
+    await passes(run, view.expires_at)
+    return run
+
+
+async def _replaced(stage: Stage) -> Run:
+    """The buyer leaves one page behind for another, and approves there."""
+    run, _ = await stage.start(token=APPROVAL)
+    await stage.pay(run, PAYPAL)
+    await stage.act(run, "approve")
+    await run.confirm()
+    return run
+
+
+async def _cancelled_before_approval(stage: Stage) -> Run:
+    run, _ = await stage.start(token=APPROVAL)
+    await run.cancel()
+    return run
+
+
+# -- by bank transfer ------------------------------------------------------------------------------------------------
+
+
+def _transferred(*amounts: int | None, limits: Limits | None = None, tell: bool = True) -> Drive:
+    """Transfers of so much (minor units, None: what is missing), each told of by an event; else until time is over."""
+
+    async def drive(stage: Stage) -> Run:
+        run, _ = await stage.start(token=BANK, limits=limits or Limits())
+        for amount in amounts:
+            await stage.act(run, "funds_received", amount)
+            if tell:
+                await stage.changed(run)
+        if None not in amounts:
+            await passes(run, (await run.view()).expires_at)
+        return run
+
+    return drive
+
+
+def _released(*, temporal: bool = False, early: bool = False) -> Drive:
+    """Ops give up waiting for a transfer, or a Cancel comes when the order is being made."""
+
+    async def drive(stage: Stage) -> Run:
+        if early:
+            gate = Gate()
+            stage.faults.then(contract.ORDER_CREATION, breaks, *waits(gate))
+            run = await stage.launch(token=BANK)
+            await gate.reached.wait()
+            await run.handle.cancel()
+            await run.notes("canceled in Temporal")
+            gate.open()
+        elif temporal:
+            run, _ = await stage.start(token=BANK)
+            await run.handle.cancel()
+        else:
+            run, _ = await stage.start(token=BANK)
+            await run.cancel("ops", "the buyer asked for it")
+        return run
+
+    return drive
+
+
 # -- expired ---------------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +380,24 @@ PATHS: list[Path] = [
         for phase in Phase
         if phase not in UNTIL_ORDER
     ),
+    _completed("approved_by_event", _approved(APPROVAL, "event")),
+    _completed("approved_by_confirm", _approved(APPROVAL, "confirm")),
+    _completed("approved_by_both_twice", _approved(APPROVAL, "event", "confirm", "event", "confirm")),
+    _completed("approved_and_told_by_nobody", _approved(APPROVAL)),
+    _completed("approved_at_paypal", _approved(PAYPAL, "event")),
+    _completed("denied_then_paid", _approved(APPROVAL, "event", outcome="deny", then=VISA)),
+    _completed("approval_replaced", _replaced),
+    Path("never_approved", _never_approved, State.EXPIRED),
+    Path("denied_and_expired", _approved(PAYPAL, outcome="deny"), State.EXPIRED),
+    Path("cancelled_before_approval", _cancelled_before_approval, State.CANCELLED),
+    _completed("transferred", _transferred(None)),
+    _completed("transferred_in_parts", _transferred(1000, None)),
+    _completed("transferred_and_polled", _transferred(None, tell=False, limits=Limits(funds_poll=2))),
+    Path("transfer_incomplete", _transferred(1000, limits=Limits(funds_timeout=3)), State.EXPIRED),
+    Path("transfer_missing", _transferred(limits=Limits(funds_timeout=3)), State.EXPIRED),
+    Path("transfer_released", _released(), State.CANCELLED),
+    Path("transfer_canceled_in_temporal", _released(temporal=True), State.CANCELLED),
+    Path("transfer_canceled_early", _released(early=True), State.CANCELLED),
     Path("expired", _expired, State.EXPIRED),
     Path("expired_after_an_extension", _expired_after_an_extension, State.EXPIRED),
     Path("expired_after_a_decline", _expired_after_a_decline, State.EXPIRED),

@@ -79,6 +79,14 @@ class Run:
         """Moves the deadline."""
         return await self.ask(contract.EXTEND, m.ExtendRequest(seconds))
 
+    async def confirm(self) -> m.CheckoutView:
+        """Says that the buyer is back, and waits for what came of it."""
+        return await self.ask(contract.CONFIRM, m.ConfirmRequest())
+
+    async def changed(self, attempt: str = "pay_1") -> None:
+        """Tells, as the gateway's event does, that an attempt has changed."""
+        await self.handle.signal(contract.PAYMENT_CHANGED, m.PaymentChanged(attempt))
+
     async def view(self) -> m.CheckoutView:
         """The checkout as its workflow sees it."""
         view: m.CheckoutView = await self.handle.query(contract.VIEW, result_type=m.CheckoutView)

@@ -12,6 +12,7 @@ from checkout.domain import contract
 from checkout.domain import messages as m
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
+from checkout.domain.words import PaymentStatus
 
 #: What one call of an activity does instead of succeeding: raises, waits, or answers otherwise.
 Act = Callable[[], Awaitable[Any]]
@@ -72,12 +73,32 @@ class Fakes:
             contract.INVENTORY_RESERVATION.name: lambda: m.StockReserved(self._version, 2, ["main"]),
             contract.PRICE_LOCK.name: lambda: m.PricesLocked(self._version, "EUR", self._total),
             contract.PAYMENT_AUTHORIZATION.name: lambda: m.Authorization(self._version, True, self._attempts_left),
+            contract.PAYMENT_CHECK.name: lambda: m.Authorization(self._version, True, self._attempts_left),
+            contract.FUNDS_CHECK.name: lambda: m.Funds(self._version, True, 0),
             contract.ORDER_CREATION.name: lambda: m.OrderCreated(self._version, "ORD-TEST"),
             contract.PAYMENT_CAPTURE.name: lambda: m.Captured(self._version, self._total),
             contract.STOCK_COMMIT.name: lambda: m.StockCommitted(self._version, 2),
             contract.RECORD_EXTENSION.name: lambda: m.Extended(self._version, argument.expires_at),
         }
         return answers.get(one.name, lambda: m.Compensated(self._version, 1))()
+
+    def waits(self, what: PaymentStatus = PaymentStatus.REQUIRES_ACTION) -> Act:
+        """An attempt that the buyer has to approve, still or again, or whose money is to come."""
+
+        async def act() -> m.Authorization:
+            self._version += 1
+            return m.Authorization(self._version, False, self._attempts_left, waits_for=what)
+
+        return act
+
+    def misses(self, missing: int) -> Act:
+        """A bank transfer of which so much (minor units) is still to come."""
+
+        async def act() -> m.Funds:
+            self._version += 1
+            return m.Funds(self._version, False, missing)
+
+        return act
 
     def declines(self, code: str = "card_declined") -> Act:
         """A payment attempt that the gateway declines."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -21,6 +22,9 @@ from tests.workflows.engine import Clock, Engine, Run
 from tests.workflows.faults import Faults
 
 VISA, DECLINED, POOR = "tok_visa", "tok_chargeDeclined", "tok_insufficientFunds"
+APPROVAL = "tok_3ds"
+#: Methods without a token; they stand for one here.
+PAYPAL, BANK = "paypal", "bank_transfer"
 
 
 @dataclass
@@ -96,6 +100,20 @@ class Stage:
         """Pays, and waits for what came of it."""
         return await run.pay((await self.attempt(run, token)).attempt_id)
 
+    async def act(self, run: Run, outcome: str, amount: int | None = None) -> None:
+        """What the buyer, or his bank, does at the gateway, at the address that the checkout shows."""
+        await self.act_at(str((await self.row(run))["next_action"]["url"]), outcome, amount)
+
+    async def act_at(self, url: str, outcome: str, amount: int | None = None) -> None:
+        """The same at an address that was shown before."""
+        body = {"outcome": outcome} if amount is None else {"outcome": outcome, "amount": amount}
+        async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:
+            assert response.status == 200, await response.text()
+
+    async def changed(self, run: Run) -> None:
+        """The gateway's event about the attempt that counts."""
+        await run.changed(str((await self.row(run))["attempt_id"]))
+
     async def row(self, run: Run) -> dict[str, Any]:
         """The checkout's row."""
         rows = await self.shop.rows(
@@ -126,8 +144,8 @@ class Stage:
                 checkout_id=checkout.checkout_id,
                 cart_id=checkout.cart_id,
                 gateway="simulated",
-                method="card",
-                token=token,
+                method=token if token in {PAYPAL, BANK} else "card",
+                token=None if token in {PAYPAL, BANK} else token,
             )
         return attempt
 

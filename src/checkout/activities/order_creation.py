@@ -1,6 +1,8 @@
 """Phase 5, order_creation: make the order from the snapshot; its compensation: cancel it."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +15,7 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.ids import new_order_reference
 from checkout.domain.messages import Compensated, CompensationInput, OrderCreated, OrderCreationInput
 from checkout.domain.pricing import price_cart
-from checkout.domain.words import Phase, State
+from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.store import orders
 from checkout.store.fence import Held, begin_compensation, enter, finish
@@ -53,13 +55,17 @@ class OrderCreation:
             detail = "units that the order needs are not held any more"
             raise DefiniteFailure("reservation_missing", detail, benign=False)
         await self._note_drift(session, held, given.price_drift_tolerance)
+        columns: dict[str, Any] = {}
+        if given.funds_until is not None:
+            columns["expires_at"] = datetime.fromisoformat(given.funds_until)
         return await finish(
             session,
             held,
             PHASE,
-            State.CAPTURING if held.checkout.total else State.COMMITTING,
+            _next_state(held),
             OrderCreated(version=0, order_reference=reference),
             order_reference=reference,
+            **columns,
         )
 
     async def _note_drift(self, session: AsyncSession, held: Held, tolerance: int) -> None:
@@ -80,6 +86,12 @@ class OrderCreation:
                 current_total=now.total,
                 problems=[problem.code for problem in now.problems if problem.blocking],
             )
+
+
+def _next_state(held: Held) -> State:
+    if held.checkout.payment_status == PaymentStatus.PENDING:
+        return State.AWAITING_FUNDS
+    return State.CAPTURING if held.checkout.total else State.COMMITTING
 
 
 async def _cancel(session: AsyncSession, given: CompensationInput) -> Compensated:

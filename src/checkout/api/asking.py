@@ -14,7 +14,7 @@ from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.starting import Answered, checked_ttl
 from checkout.domain import contract
 from checkout.domain.ids import new_attempt_id
-from checkout.domain.messages import CancelRequest, ExtendRequest, PayRequest
+from checkout.domain.messages import CancelRequest, ConfirmRequest, ExtendRequest, PayRequest
 from checkout.domain.words import State
 from checkout.store import payments
 from checkout.store.owner import Owner
@@ -51,6 +51,20 @@ class Asking:
         if bad := ended_badly(shown):
             raise bad
         return (202 if shown.state in RUNNING else 200), shown
+
+    async def confirm(self, owner: Owner, checkout_id: str) -> Checkout:
+        """The checkout after a look at the gateway, whatever came of it. Raises Problem where the buyer denied."""
+        run = await self._reading.run(owner, checkout_id)
+        try:
+            await self._ask(run, contract.CONFIRM, ConfirmRequest())
+        except StillRunning:
+            await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+        except Ended:
+            pass  # what came of it is in the row
+        shown = await self._reading.get(owner, checkout_id)
+        if (bad := ended_badly(shown)) and bad.code == "payment_declined":
+            raise bad
+        return shown
 
     async def extend(self, owner: Owner, checkout_id: str, ttl_seconds: int) -> Checkout:
         """The checkout with its new deadline. Raises Problem."""

@@ -30,6 +30,8 @@ KINDS: dict[str, Kind] = {
     "cart_not_found": Kind(404, "Cart not found"),
     "checkout_not_found": Kind(404, "Checkout not found"),
     "order_not_found": Kind(404, "Order not found"),
+    "gateway_not_found": Kind(404, "No such payment gateway"),
+    "signature_invalid": Kind(400, "Signature invalid"),
     # The cart.
     "cart_locked": Kind(423, "Cart locked"),
     "cart_ordered": Kind(409, "Cart is an order"),
@@ -76,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "payment_authorization_timed_out": Kind(422, "Authorization timed out"),
     "payment_capture_timed_out": Kind(422, "Capture timed out"),
     "gateway_refused": Kind(422, "Payment gateway refused"),
+    "funds_refused": Kind(422, "Bank transfer refused"),
     "authorized_amount_differs": Kind(422, "Authorized amount differs"),
     "checkout_failed": Kind(422, "Checkout failed"),
     "workflow_terminated": Kind(422, "Checkout terminated"),

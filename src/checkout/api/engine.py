@@ -6,6 +6,7 @@ workflow's first task, in which its local activities run. What came of it is in 
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -31,7 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from checkout.api.problems import Problem, unavailable
 from checkout.domain import contract
 from checkout.domain.ids import workflow_id
-from checkout.domain.messages import CheckoutInput, CheckoutView, StartRequest
+from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest
 from checkout.workflows.start import start_options
 
 T = TypeVar("T")
@@ -159,6 +160,13 @@ class Engine:
         checkout_id = await found.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str)
         running = found.status is WorkflowExecutionStatus.RUNNING
         return Run(cart_id, found.run_id, checkout_id, running, found.start_time, found.close_time)
+
+    async def payment_changed(self, cart_id: str, attempt_id: str) -> None:
+        """Tell the running checkout of a cart that this attempt of it has changed; when none runs, nobody."""
+        handle = self._client.get_workflow_handle(workflow_id(cart_id))
+        change = PaymentChanged(attempt_id)
+        with suppress(_NotFound):
+            await _bounded(handle.signal(contract.PAYMENT_CHANGED, change, rpc_timeout=timedelta(seconds=RPC_WAIT)))
 
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""

@@ -59,6 +59,7 @@ class Starting:
             expected_total=wanted.expected_total,
             on_shortage=wanted.on_shortage,
             attempt_id=await self._store_attempt(checkout_id, wanted.cart_id, wanted.payment),
+            return_url=self._return_url(checkout_id),
             limits=replace(self._limits(), ttl=ttl),
         )
         try:
@@ -148,6 +149,10 @@ class Starting:
         if checkout.attempt_id is not None:
             await self._database.write(lambda session: payments.discard_unused(session, checkout.checkout_id))
 
+    def _return_url(self, checkout_id: str) -> str | None:
+        url = self._settings.return_url
+        return None if url is None else url.replace("{checkout_id}", checkout_id)
+
     def _limits(self) -> Limits:
         settings = self._settings
         return Limits(
@@ -155,6 +160,7 @@ class Starting:
             max_ttl=settings.max_ttl,
             payment_auth_timeout=settings.payment_auth_timeout,
             payment_capture_timeout=settings.payment_capture_timeout,
+            funds_timeout=settings.funds_timeout,
             price_drift_tolerance=settings.price_drift_tolerance,
         )
 

@@ -23,6 +23,8 @@ START = "start"
 PAY = "pay"
 EXTEND = "extend"
 CANCEL = "cancel"
+CONFIRM = "confirm"
+PAYMENT_CHANGED = "payment_changed"
 VIEW = "view"
 
 
@@ -46,9 +48,13 @@ PRICE_LOCK = ActivityContract(Phase.PRICE_LOCK, m.PriceLockInput, m.PricesLocked
 PAYMENT_AUTHORIZATION = ActivityContract(
     Phase.PAYMENT_AUTHORIZATION, m.AuthorizationInput, m.Authorization, "Authorize the frozen total"
 )
+PAYMENT_CHECK = ActivityContract(
+    "payment_check", m.PaymentCheckInput, m.Authorization, "Look whether the buyer has approved"
+)
 ORDER_CREATION = ActivityContract(
     Phase.ORDER_CREATION, m.OrderCreationInput, m.OrderCreated, "Make the order from the snapshot"
 )
+FUNDS_CHECK = ActivityContract("funds_check", m.PaymentCheckInput, m.Funds, "Look whether the transfer has arrived")
 PAYMENT_CAPTURE = ActivityContract(Phase.PAYMENT_CAPTURE, m.PhaseInput, m.Captured, "Capture the authorization")
 STOCK_COMMIT = ActivityContract(Phase.STOCK_COMMIT, m.PhaseInput, m.StockCommitted, "Take the units out of stock")
 
@@ -88,4 +94,6 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     STOCK_COMMIT,
     *COMPENSATION_OF.values(),
     RECORD_EXTENSION,
+    PAYMENT_CHECK,
+    FUNDS_CHECK,
 )

@@ -7,7 +7,7 @@ card data or tokens (G7). Times are RFC 3339 in UTC. A field that is added gets 
 from dataclasses import dataclass, field
 
 from checkout.domain.errors import Failure
-from checkout.domain.words import OnShortage, Outcome, State
+from checkout.domain.words import OnShortage, Outcome, PaymentStatus, State
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class Limits:
     payment_auth_timeout: int = 300
     payment_capture_timeout: int = 3600
     payment_attempts: int = 3
+    #: How long a bank transfer may take, and how often the gateway is asked for it though it sent no event.
+    funds_timeout: int = 259_200
+    funds_poll: int = 3600
     #: How far prices may move between snapshot and order before it is logged, in minor units.
     price_drift_tolerance: int = 1
     #: How long a compensation that was refused as if for good waits, for people to mend the cause, before its next try.
@@ -37,6 +40,8 @@ class CheckoutInput:
     on_shortage: OnShortage = OnShortage.FAIL
     #: The stored payment attempt of an express checkout.
     attempt_id: str | None = None
+    #: Where the buyer comes back to from a page of the gateway.
+    return_url: str | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -81,6 +86,18 @@ class CancelRequest:
 
     by: str = "buyer"
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class ConfirmRequest:
+    """The ``confirm`` update: the buyer is back from the gateway's page, so it is time to look."""
+
+
+@dataclass(frozen=True)
+class PaymentChanged:
+    """The ``payment_changed`` signal: the gateway sent an event about an attempt. Nothing of it is believed."""
+
+    attempt_id: str
 
 
 @dataclass(frozen=True)
@@ -191,7 +208,17 @@ class PricesLocked:
 
 @dataclass(frozen=True)
 class AuthorizationInput:
-    """Authorizes the frozen total by a stored attempt."""
+    """Authorizes the frozen total by a stored attempt; ``return_url`` is where the buyer comes back to."""
+
+    checkout_id: str
+    cart_id: str
+    attempt_id: str
+    return_url: str | None = None
+
+
+@dataclass(frozen=True)
+class PaymentCheckInput:
+    """Looks at the gateway for what became of an attempt that the buyer was to approve, or that awaits its funds."""
 
     checkout_id: str
     cart_id: str
@@ -200,22 +227,31 @@ class AuthorizationInput:
 
 @dataclass(frozen=True)
 class Authorization:
-    """What came of an attempt: authorized, or declined with our code and what may still be tried."""
+    """What came of an attempt: authorized, or declined with our code and what may still be tried.
+
+    ``waits_for`` is set where neither has happened yet: ``requires_action`` (the buyer has to approve; where, only the
+    checkout's row says, since whoever knows the address may approve) or ``pending`` (a bank transfer is to come).
+    """
 
     version: int
     authorized: bool
     attempts_left: int
     declined: Failure | None = None
     gateway_reference: str | None = None
+    waits_for: PaymentStatus | None = None
 
 
 @dataclass(frozen=True)
 class OrderCreationInput:
-    """Makes the order from the snapshot; a price drift beyond the tolerance (minor units) is logged."""
+    """Makes the order from the snapshot; a price drift beyond the tolerance (minor units) is logged.
+
+    ``funds_until``: when the money is still to come, the time until which it may.
+    """
 
     checkout_id: str
     cart_id: str
     price_drift_tolerance: int
+    funds_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +260,16 @@ class OrderCreated:
 
     version: int
     order_reference: str
+
+
+@dataclass(frozen=True)
+class Funds:
+    """What a bank transfer has brought: all of it, or what is missing; ``unowed`` came beyond it (minor units)."""
+
+    version: int
+    arrived: bool
+    missing: int
+    unowed: int = 0
 
 
 @dataclass(frozen=True)

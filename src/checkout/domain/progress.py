@@ -20,13 +20,29 @@ from checkout.domain.messages import (
     StartRequest,
     Waiting,
 )
-from checkout.domain.words import CANCELLABLE, EXTENDABLE, FENCED, PAYABLE, Outcome, Phase, State
+from checkout.domain.words import (
+    AT_GATEWAY,
+    CANCELLABLE,
+    EXTENDABLE,
+    FENCED,
+    PAYABLE,
+    Outcome,
+    PaymentStatus,
+    Phase,
+    State,
+)
 
 #: States in which an update has its answer: the buyer is asked for something, or nothing can happen any more.
 AT_REST = frozenset({State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS})
 
 #: States before the prices are locked.
 UNPRICED = frozenset({State.PENDING, State.VALIDATING, State.RESERVING, State.LOCKING_PRICES})
+
+_WAITS_FOR = {
+    State.AWAITING_PAYMENT: "payment",
+    State.REQUIRES_ACTION: "the buyer's approval",
+    State.AWAITING_FUNDS: "the bank transfer",
+}
 
 CHECKOUT_IN_PROGRESS = "checkout_in_progress"
 CHECKOUT_CLOSING = "checkout_closing"
@@ -36,6 +52,9 @@ TOTAL_MISMATCH = "total_mismatch"
 CHECKOUT_EXPIRED = "checkout_expired"
 NOT_EXTENDABLE = "not_extendable"
 TOO_LATE = "too_late"
+
+#: Who asks to cancel when it is the storefront.
+BUYER = "buyer"
 
 
 class Versioned(Protocol):
@@ -81,6 +100,12 @@ class Progress:
     opening: bool = True
     #: The payment that was taken and is not answered yet.
     payment: PayRequest | None = None
+    #: The attempt that counts, from its authorization on, and what it waits for at the gateway.
+    attempt_id: str | None = None
+    waits_for: PaymentStatus | None = None
+    #: How often it was said that the attempt may have changed, and how many of these are answered by having looked.
+    asked: int = 0
+    looked: int = 0
     #: The compensations that run now, and the last failure of what is waited for.
     running: list[str] = field(default_factory=list)
     trouble: str | None = None
@@ -114,15 +139,21 @@ class Progress:
         self.total = result.total
 
     def attempted(self, result: Authorization) -> None:
-        """A payment attempt was authorized or declined."""
+        """A payment attempt was authorized or declined, or waits for the buyer or his bank."""
         self.saw(result)
         self.attempts_left = result.attempts_left
         self.last_error = result.declined
+        self.waits_for = result.waits_for
 
     def ordered(self, result: OrderCreated) -> None:
         """The order exists."""
         self.saw(result)
         self.order_reference = result.order_reference
+
+    def changed(self, attempt_id: str | None = None) -> None:
+        """The attempt that counts may have changed at the gateway; news of another one says nothing."""
+        if self.attempt_id is not None and attempt_id in {None, self.attempt_id}:
+            self.asked += 1
 
     def ending(self, outcome: Outcome, failure: Failure | None, now: datetime) -> None:
         """From here on everything is given back."""
@@ -147,14 +178,34 @@ class Progress:
         Up to the price lock the time is the checkout's own (and trying stops where the next try would come too late);
         an authorization has a time of its own, and the checkout's may be over with it.
         """
-        return state in UNPRICED or (state is State.AUTHORIZING and now >= self.deadline)
+        paying = state in {State.AUTHORIZING, State.REQUIRES_ACTION, State.AWAITING_FUNDS}
+        return state in UNPRICED or (paying and now >= self.deadline)
 
     # -- what may be asked of it ---------------------------------------------------------------------------------
 
     @property
     def at_rest(self) -> bool:
         """Whether a caller who waits has his answer: the next move is the buyer's, or it is over."""
+        if self.state in AT_GATEWAY and self.looking:
+            return False
         return self.state.closed or (self.state in AT_REST and self.payment is None)
+
+    @property
+    def looking(self) -> bool:
+        """Whether it is still to be seen at the gateway what became of the attempt."""
+        return self.asked > self.looked
+
+    @property
+    def awaits_funds(self) -> bool:
+        """Whether the money comes by a bank transfer and is not there yet: the order is made before."""
+        return self.waits_for is PaymentStatus.PENDING
+
+    @property
+    def cancellable(self) -> bool:
+        """Whether ops may cancel: until order creation begins, and as long as a bank transfer is to come."""
+        return self.state in CANCELLABLE or (
+            self.awaits_funds and self.state in {State.CREATING_ORDER, State.AWAITING_FUNDS}
+        )
 
     @property
     def free(self) -> bool:
@@ -191,9 +242,14 @@ class Progress:
             return Refusal(NOT_EXTENDABLE, f"a checkout that is {self.state.label.lower()} cannot be extended")
         return None
 
-    def refuses_cancel(self) -> Refusal | None:
-        """Why the checkout is not cancelled, or None; one that is being undone anyway is not refused."""
+    def refuses_cancel(self, by: str = BUYER) -> Refusal | None:
+        """Why it is not cancelled, or None; one that is being undone anyway is not refused.
+
+        Waiting for a bank transfer it is ops' to cancel: the buyer has ordered.
+        """
         if self.state in CANCELLABLE or self.state is State.COMPENSATING:
+            return None
+        if self.cancellable and by != BUYER:
             return None
         if self.state.closed and self.outcome is not Outcome.COMPLETED:
             return None
@@ -212,7 +268,7 @@ class Progress:
         """What a running checkout waits for, since when, and the last failure of it."""
         if self.state.closed:
             return None
-        what = "payment" if self.state in PAYABLE else ", ".join(self.running) or (self.state.phase or self.state)
+        what = _WAITS_FOR.get(self.state) or ", ".join(self.running) or (self.state.phase or self.state)
         return Waiting(str(what), rfc3339(self.since), self.trouble)
 
     def view(self) -> CheckoutView:

@@ -69,6 +69,8 @@ CANCELLABLE = frozenset(
         State.REQUIRES_ACTION,
     }
 )
+#: States in which nothing goes on until the gateway says more: the buyer approves somewhere else, or money is to come.
+AT_GATEWAY = frozenset({State.REQUIRES_ACTION, State.AWAITING_FUNDS})
 #: States in which the deadline may be moved.
 EXTENDABLE = frozenset({State.AWAITING_PAYMENT, State.REQUIRES_ACTION})
 #: States in which a payment is taken.

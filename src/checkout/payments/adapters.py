@@ -1,11 +1,11 @@
 """Which adapter stands behind the port: the one place that reads the settings of the gateways."""
 
-import re
+from collections.abc import Callable, Mapping
 
+from checkout.payments.events import Event
 from checkout.payments.methods import Method
 from checkout.payments.port import Gateway
 from checkout.payments.simulated.client import SimulatedGateway
-from checkout.payments.simulated.tokens import CARDS
 from checkout.runtime.settings import Settings
 
 
@@ -14,18 +14,29 @@ def connect_gateway(settings: Settings) -> Gateway:
 
     Raises SettingsError where its key is missing.
     """
-    secret = settings.gateway_webhook_secret
-    return SimulatedGateway(
-        settings.gateway_url,
-        settings.secret("gateway_api_key"),
-        webhook_secret=None if secret is None else secret.get_secret_value(),
-    )
+    return _simulated(settings, settings.secret("gateway_api_key"))
 
 
 def methods_of(settings: Settings) -> tuple[Method, ...]:  # noqa: ARG001 - the setting has one value so far
     """What buyers may pay with at the gateway that ``settings.payment_gateway`` names; needs no key.
 
-    Of its methods those that a checkout can follow to their end: a card that is authorized or declined at once.
+    Of its methods those that a checkout can follow to their end.
     """
-    at_once = "|".join(re.escape(token) for token, card in CARDS.items() if not card.approval)
-    return (Method(name="card", token=re.compile(at_once), example="tok_visa"),)
+    return tuple(method for method in SimulatedGateway.methods if method.name != "bank_transfer")
+
+
+def event_reader(settings: Settings) -> Callable[[Mapping[str, str], bytes], Event]:
+    """What reads a webhook of that gateway: gives the event of headers and body, or raises BadSignature.
+
+    Needs the secret of its signatures, and no key to call it with.
+    """
+    return _simulated(settings, "").parse_event
+
+
+def _simulated(settings: Settings, api_key: str) -> SimulatedGateway:
+    secret = settings.gateway_webhook_secret
+    return SimulatedGateway(
+        settings.gateway_url,
+        api_key,
+        webhook_secret=None if secret is None else secret.get_secret_value(),
+    )

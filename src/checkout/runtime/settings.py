@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     payment_gateway: Literal["simulated"] = _setting("simulated", "Payment gateway", "simulated")
     payment_auth_timeout: int = _seconds(300, "Seconds after which an authorization is given up", 86_400)
     payment_capture_timeout: int = _seconds(3600, "Seconds after which a capture is given up", 604_800)
+    funds_timeout: int = _seconds(259_200, "Seconds that a bank transfer may take", 7_776_000)
+    return_url: str | None = _text(
+        None,
+        "Where buyers come back to from a gateway's page; `{checkout_id}` in it becomes the checkout's id",
+        "an http or https URL",
+    )
     gateway_url: str = _text("http://127.0.0.1:8001", "Where the payment gateway answers", "an http or https URL")
     gateway_api_key: SecretStr | None = _text(
         None, "Key by which the shop authenticates at the payment gateway", "a text that is not empty"
@@ -156,7 +162,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin")
         return value
 
-    @field_validator("gateway_url", "gateway_public_url", "gateway_webhook_url", "temporal_ui_url")
+    @field_validator("return_url", "gateway_url", "gateway_public_url", "gateway_webhook_url", "temporal_ui_url")
     @classmethod
     def _check_url(cls, value: str | None) -> str | None:
         if value is None:

@@ -1,39 +1,24 @@
 """The checkout: one workflow that takes a cart through seven phases, or gives everything back."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from checkout.domain import contract
 from checkout.domain import messages as m
-from checkout.domain.contract import ActivityContract
-from checkout.domain.errors import Failure
-from checkout.domain.progress import CHECKOUT_CLOSING, Progress, Refusal, rfc3339
-from checkout.domain.words import CANCELLABLE, FENCED, Outcome, State
+from checkout.domain.progress import CHECKOUT_CLOSING, UNPRICED, Progress, Refusal
+from checkout.domain.words import FENCED, Outcome, State
 from checkout.workflows import inputs
 from checkout.workflows.cancellation import uninterrupted
-from checkout.workflows.deadline import wait_until
 from checkout.workflows.details import Journal
-from checkout.workflows.failures import (
-    DeadlineReached,
-    Interrupted,
-    Stop,
-    definite,
-    ending_of,
-    failure_of,
-    refuse,
-)
-from checkout.workflows.phases import run_local_first, run_regular
-from checkout.workflows.policies import DATABASE, GATEWAY
+from checkout.workflows.failures import DeadlineReached, Interrupted, Stop, ending_of, refuse
+from checkout.workflows.payment import authorize_payment, await_funds
+from checkout.workflows.phases import run_local_first
+from checkout.workflows.policies import DATABASE
+from checkout.workflows.running import Running
 from checkout.workflows.saga import AlreadyCompleted, Saga
-
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 @workflow.defn(name=contract.CHECKOUT_WORKFLOW)
@@ -54,7 +39,9 @@ class Checkout:
             on_result=self._progress.saw,
             pause=timedelta(seconds=checkout.limits.refused_compensation_pause),
         )
-        self._cancel: m.CancelRequest | None = None
+        self._running = Running(checkout, self._progress, self._journal, self._saga)
+        self._phase, self._on_database = self._running.phase, self._running.on_database
+        self._at_gateway = self._running.at_gateway
         self._canceled_in_temporal = False
 
     @workflow.run
@@ -99,38 +86,28 @@ class Checkout:
 
     async def _authorize_payment(self) -> None:
         """Waits for the buyer until the deadline; a declined attempt leaves the next one."""
-        if self._progress.free:
-            return
-        if self._checkout.attempt_id is not None:
-            self._progress.payment = m.PayRequest(self._checkout.attempt_id)
-        limit = self._checkout.limits.payment_auth_timeout
-        while True:
-            payment = await self._next_payment()
-            with self._phase(State.AUTHORIZING):
-                argument = inputs.authorization(self._progress, payment)
-                # In flight at the deadline it is let finish, within its own timeout.
-                result = await self._at_gateway(contract.PAYMENT_AUTHORIZATION, argument, limit)
-            self._progress.attempted(result)
-            if result.authorized:
-                return
-            if result.attempts_left <= 0:
-                raise Stop(
-                    Outcome.FAILED, result.declined or self._failure("payment_declined", "the card was declined")
-                )
-            self._progress.payment = None
+        if not self._progress.free:
+            await authorize_payment(self._running)
 
     async def _create_order(self) -> None:
+        """A bank transfer has a time of its own from here on: the checkout's deadline is its end."""
+        progress = self._progress
         with self._phase(State.CREATING_ORDER):
-            argument = inputs.order_creation(self._progress)
-            self._progress.ordered(await self._on_database(contract.ORDER_CREATION, argument))
+            if progress.awaits_funds:
+                progress.deadline = workflow.now() + timedelta(seconds=self._checkout.limits.funds_timeout)
+            argument = inputs.order_creation(progress)
+            progress.ordered(await self._on_database(contract.ORDER_CREATION, argument))
 
     async def _capture_payment(self) -> None:
-        if self._progress.free:
+        progress = self._progress
+        if progress.free:
             return
+        if progress.awaits_funds:
+            progress.payment = None  # answered: the next move is the bank's
+            await await_funds(self._running)
         limit = self._checkout.limits.payment_capture_timeout
         with self._phase(State.CAPTURING):
-            argument = inputs.which(self._progress)
-            self._progress.saw(await self._at_gateway(contract.PAYMENT_CAPTURE, argument, limit))
+            progress.saw(await self._at_gateway(contract.PAYMENT_CAPTURE, inputs.which(progress), limit))
 
     async def _commit_stock(self) -> None:
         with self._phase(State.COMMITTING):
@@ -201,15 +178,27 @@ class Checkout:
     @workflow.update(name=contract.CANCEL)
     async def cancel(self, request: m.CancelRequest) -> m.CheckoutView:
         """Answers once everything is given back; repeated, with the same."""
-        if self._cancel is None and self._progress.state in CANCELLABLE:
-            self._cancel = request
+        if self._running.cancel is None and self._progress.cancellable:
+            self._running.cancel = request
             self._journal.note(f"cancelled by {request.by}" + (f": {request.reason}" if request.reason else ""))
         await workflow.wait_condition(lambda: self._progress.state.closed)
         return self._progress.view()
 
     @cancel.validator
-    def _may_cancel(self, request: m.CancelRequest) -> None:  # noqa: ARG002 - same names as its update
-        refuse(self._progress.refuses_cancel())
+    def _may_cancel(self, request: m.CancelRequest) -> None:
+        refuse(self._progress.refuses_cancel(request.by))
+
+    @workflow.update(name=contract.CONFIRM)
+    async def confirm(self, _request: m.ConfirmRequest) -> m.CheckoutView:
+        """The buyer says that he has approved: looks at the gateway, and answers with what came of it."""
+        self._progress.changed()
+        await workflow.wait_condition(lambda: self._progress.at_rest or self._progress.state in UNPRICED)
+        return self._progress.view()
+
+    @workflow.signal(name=contract.PAYMENT_CHANGED)
+    def payment_changed(self, change: m.PaymentChanged) -> None:
+        """The gateway sent an event about an attempt."""
+        self._progress.changed(change.attempt_id)
 
     @workflow.query(name=contract.VIEW)
     def view(self) -> m.CheckoutView:
@@ -217,71 +206,18 @@ class Checkout:
         return self._progress.view()
 
     def cancel_requested(self) -> None:
-        """A Cancel from Temporal: until order creation begins the same as the update, later only noted."""
-        if self._progress.state not in CANCELLABLE:
+        """A Cancel from Temporal: until order creation begins, or while a bank transfer is to come, the same as the
+        update; else only noted."""
+        if not self._progress.cancellable:
             self._journal.note(
                 f"a Cancel from Temporal was ignored: the checkout was {self._progress.state.label.lower()}"
             )
-        elif self._cancel is None:
-            self._cancel = m.CancelRequest(by="temporal")
+        elif self._running.cancel is None:
+            self._running.cancel = m.CancelRequest(by="temporal")
             self._canceled_in_temporal = True
             self._journal.note("canceled in Temporal")
 
     # -- how it is done ------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _phase(self, state: State) -> Iterator[None]:
-        """Around a phase: a cancel that came before it, its compensation, its state, and what its failure means."""
-        self._stop_if_cancelled()
-        phase = state.phase
-        assert phase is not None  # noqa: S101 - states without a phase are none that a phase runs in
-        self._saga.register(phase)
-        self._journal.enter(state)
-        try:
-            yield
-        except FailureError as error:
-            verdict = definite(error)
-            if verdict is None:
-                raise
-            raise Stop(Outcome.FAILED, failure_of(verdict, phase, rfc3339(workflow.now()))) from error
-        except Interrupted as error:
-            raise Stop(Outcome.CANCELLED) from error
-        except DeadlineReached as error:
-            failure = self._failure(f"{phase}_timed_out", str(error))
-            if not self._progress.expires_with(state, workflow.now()):
-                raise Stop(Outcome.FAILED, failure) from error
-            self._progress.last_error = failure
-            raise Stop(Outcome.EXPIRED) from error
-
-    async def _on_database(
-        self, activity: ActivityContract[In, Out], argument: In, *, until: datetime | None = None
-    ) -> Out:
-        return await run_local_first(
-            activity,
-            argument,
-            DATABASE,
-            until=until,
-            interrupted=self._interrupted,
-            on_trouble=self._journal.in_trouble,
-        )
-
-    async def _at_gateway(self, activity: ActivityContract[In, Out], argument: In, seconds: int) -> Out:
-        until = workflow.now() + timedelta(seconds=seconds)
-        return await run_regular(activity, argument, GATEWAY, until=until, interrupted=self._interrupted)
-
-    async def _next_payment(self) -> m.PayRequest:
-        if self._progress.payment is None:
-            self._journal.enter(State.AWAITING_PAYMENT)
-            self._journal.publish()
-            await wait_until(
-                lambda: self._progress.payment is not None or self._cancel is not None,
-                lambda: self._progress.deadline,
-                "Deadline of the checkout",
-            )
-        self._stop_if_cancelled()
-        if self._progress.payment is None:
-            raise Stop(Outcome.EXPIRED)
-        return self._progress.payment
 
     async def _record(self) -> None:
         try:
@@ -297,14 +233,3 @@ class Checkout:
             )
         except (FailureError, DeadlineReached, Interrupted):
             refuse(Refusal(CHECKOUT_CLOSING, "the checkout ended before its deadline was moved"))
-
-    def _failure(self, code: str, detail: str) -> Failure:
-        phase = self._progress.state.phase
-        return Failure(code, phase, detail, at=rfc3339(workflow.now()), benign=False)
-
-    def _interrupted(self) -> bool:
-        return self._cancel is not None and self._progress.state in CANCELLABLE
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancel is not None:
-            raise Stop(Outcome.CANCELLED)

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 from checkout.domain.errors import Failure
 from checkout.domain.progress import Progress, rfc3339
-from checkout.domain.words import EXTENDABLE, State
+from checkout.domain.words import AT_GATEWAY, EXTENDABLE, State
 from checkout.workflows import search
 
 
@@ -50,7 +50,7 @@ class Journal:
 
 def current_details(progress: Progress) -> str:
     """State, since when and until when, the figures, what runs or fails, and notes. No personal data."""
-    until = f", until {rfc3339(progress.deadline)}" if progress.state in EXTENDABLE else ""
+    until = f", until {rfc3339(progress.deadline)}" if progress.state in EXTENDABLE | AT_GATEWAY else ""
     rows = [
         ("Checkout", f"`{progress.checkout.checkout_id}`"),
         ("Total", _total(progress)),

@@ -35,14 +35,25 @@ def price_lock(progress: Progress) -> m.PriceLockInput:
 
 
 def authorization(progress: Progress, payment: m.PayRequest) -> m.AuthorizationInput:
-    """With the attempt by which the buyer pays."""
-    return m.AuthorizationInput(progress.checkout.checkout_id, progress.checkout.cart_id, payment.attempt_id)
+    """With the attempt by which the buyer pays, and where he comes back to from a page of the gateway."""
+    checkout = progress.checkout
+    return m.AuthorizationInput(
+        checkout.checkout_id, checkout.cart_id, payment.attempt_id, return_url=checkout.return_url
+    )
+
+
+def payment_check(progress: Progress, attempt_id: str) -> m.PaymentCheckInput:
+    """With the attempt to look at."""
+    return m.PaymentCheckInput(progress.checkout.checkout_id, progress.checkout.cart_id, attempt_id)
 
 
 def order_creation(progress: Progress) -> m.OrderCreationInput:
-    """With the drift of prices that is not worth a log line."""
-    tolerance = progress.checkout.limits.price_drift_tolerance
-    return m.OrderCreationInput(progress.checkout.checkout_id, progress.checkout.cart_id, tolerance)
+    """With the drift of prices that is not worth a log line, and until when a bank transfer may come."""
+    checkout = progress.checkout
+    until = rfc3339(progress.deadline) if progress.awaits_funds else None
+    return m.OrderCreationInput(
+        checkout.checkout_id, checkout.cart_id, checkout.limits.price_drift_tolerance, funds_until=until
+    )
 
 
 def extension(progress: Progress) -> m.ExtensionInput:

@@ -25,6 +25,7 @@ ASKING = (*READING, *BODY)
 #: What a phase from the payment on may refuse for good.
 PAYING = (
     "gateway_refused",
+    "funds_refused",
     "authorized_amount_differs",
     "payment_authorization_timed_out",
     "reservation_missing",
@@ -133,7 +134,10 @@ async def watch(
     "/{checkout_id}/payment",
     summary="Pay",
     responses={
-        200: answer("Paid: the checkout is completed", State.COMPLETED),
+        200: answer(
+            "Paid: the checkout is completed; or it waits for the buyer (`requires_action`), as `next_action` says",
+            State.COMPLETED,
+        ),
         202: answer("Still running after 5 seconds", State.AUTHORIZING),
         **problems(
             *ASKING,
@@ -158,6 +162,27 @@ async def pay(
     """
     response.status_code, checkout = await asking.pay(owner, checkout_id, body)
     return checkout
+
+
+@router.post(
+    "/{checkout_id}/payment/confirm",
+    summary="The buyer is back",
+    responses={
+        200: answer("Approved and paid, or as far as it has come", State.COMPLETED),
+        **problems(*ASKING, "payment_declined"),
+    },
+)
+async def confirm(
+    checkout_id: CheckoutId,
+    owner: OwnerDep,
+    asking: AskingDep,
+    body: models.Nothing | None = None,  # noqa: ARG001 - whatever is sent in it is refused
+) -> models.Checkout:
+    """After ``requires_action``: looks at the gateway at once, without waiting for its event.
+
+    May be sent at any time and repeated: it says nothing but that it is time to look. 402 when the buyer has denied.
+    """
+    return await asking.confirm(owner, checkout_id)
 
 
 @router.post(

@@ -4,6 +4,7 @@ from checkout.store.tables.base import Table
 from checkout.store.tables.carts import Cart, CartAddress, CartLine
 from checkout.store.tables.catalogue import Price, Product, Variant
 from checkout.store.tables.checkouts import Checkout
+from checkout.store.tables.gateway import GatewayEvent, UnowedMoney
 from checkout.store.tables.orders import Order, OrderLine
 from checkout.store.tables.payments import PaymentAttempt
 from checkout.store.tables.prices import PriceSnapshot, PriceSnapshotLine
@@ -19,6 +20,7 @@ __all__ = [
     "Coupon",
     "CouponRedemption",
     "ExchangeRate",
+    "GatewayEvent",
     "Order",
     "OrderLine",
     "PaymentAttempt",
@@ -34,6 +36,7 @@ __all__ = [
     "StockMovement",
     "Table",
     "TaxRate",
+    "UnowedMoney",
     "Variant",
     "Warehouse",
 ]

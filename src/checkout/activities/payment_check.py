@@ -1,0 +1,168 @@
+"""Looks at the gateway for what became of an attempt that it could not answer at once.
+
+One transaction that checks the checkout's row before the gateway is asked, one after, none during (G5). An outcome is
+stored once; as long as there is none, a look changes nothing but what the buyer is told to do.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkout.activities.errors import phase_activity
+from checkout.activities.gateway_calls import at_gateway, refused
+from checkout.activities.payment_outcomes import (
+    Attempt,
+    authorized,
+    decline,
+    price_of,
+    replaced,
+    settle_difference,
+)
+from checkout.domain import contract
+from checkout.domain.errors import DefiniteFailure, Failure
+from checkout.domain.messages import Authorization, Funds, PaymentCheckInput
+from checkout.domain.words import PaymentStatus, Phase, State
+from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, Refused, next_action_document
+from checkout.runtime.database import Sessions, in_transaction
+from checkout.store import payments
+from checkout.store.fence import Held, change, enter, finish
+
+_AUTHORIZED = {GatewayStatus.AUTHORIZED, GatewayStatus.CAPTURED}
+_WAITING = {GatewayStatus.CREATED, GatewayStatus.REQUIRES_ACTION, GatewayStatus.PENDING}
+
+
+@dataclass(frozen=True)
+class PaymentCheck:
+    """Finds out what the buyer did, and whether his money has come."""
+
+    sessions: Sessions
+    gateway: Gateway
+
+    @phase_activity(contract.PAYMENT_CHECK)
+    async def approval(self, given: PaymentCheckInput) -> Authorization:
+        """What became of an attempt that the buyer was to approve; it may still wait for him.
+
+        Raises Fenced, DefiniteFailure ``authorized_amount_differs`` (settled to zero by then), ``gateway_refused``,
+        ``attempt_replaced``.
+        """
+        async with at_gateway():
+            begun = await in_transaction(self.sessions, lambda session: _begin(session, given, "approval"))
+            held, attempt = begun
+            if (answer := held.answer(Authorization)) is not None:
+                return answer
+            payment = await self._fetch(attempt)
+            if payment.status in _WAITING:
+                return _still_waits(held, payment)
+            if payment.status not in _AUTHORIZED:
+                code = payment.decline_code or DeclineCode.NOT_APPROVED
+                return await in_transaction(self.sessions, lambda session: decline(session, attempt, code))
+            if (payment.currency, payment.authorized) != (attempt.currency, attempt.total):
+                await settle_difference(self.sessions, self.gateway, attempt, payment)
+            return await in_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
+
+    @phase_activity(contract.FUNDS_CHECK)
+    async def funds(self, given: PaymentCheckInput) -> Funds:
+        """Whether a bank transfer has brought the total; what is missing is written where the buyer sees it.
+
+        Raises Fenced, DefiniteFailure ``funds_refused``, ``gateway_refused``, ``attempt_replaced``.
+        """
+        async with at_gateway():
+            held, attempt = await in_transaction(self.sessions, lambda session: _begin(session, given, "funds"))
+            if (answer := held.answer(Funds)) is not None:
+                return answer
+            payment = await self._fetch(attempt)
+            if payment.currency != attempt.currency or payment.amount != attempt.total:
+                raise _refused("the gateway waits for another amount than the total", payment)
+            if payment.status in _AUTHORIZED and payment.authorized == attempt.total:
+                return await in_transaction(self.sessions, lambda session: _arrived(session, attempt, payment))
+            if payment.status is not GatewayStatus.PENDING:
+                raise _refused("the gateway does not wait for the transfer any more", payment)
+            return await in_transaction(self.sessions, lambda session: _missing(session, attempt, payment))
+
+    async def _fetch(self, attempt: Attempt) -> Payment:
+        assert attempt.payment_id is not None  # noqa: S101 - only what was confirmed is looked at
+        try:
+            return await self.gateway.fetch(attempt.payment_id)
+        except Refused as refusal:
+            raise refused(refusal, "the payment gateway does not know the payment") from None
+
+
+async def _begin(session: AsyncSession, given: PaymentCheckInput, what: str) -> tuple[Held, Attempt]:
+    phase = Phase.PAYMENT_AUTHORIZATION if what == "approval" else Phase.PAYMENT_CAPTURE
+    key = f"{given.attempt_id}:{what}"
+    held = await enter(session, given.checkout_id, phase, key=key)
+    attempts = await payments.attempts_of(session, given.checkout_id)
+    row = next((one for one in attempts if one.id == given.attempt_id), None)
+    if row is None or row.gateway_payment_id is None or held.checkout.attempt_id != row.id:
+        raise replaced()
+    total, currency = price_of(held)
+    attempt = Attempt(
+        id=row.id,
+        checkout_id=given.checkout_id,
+        method=row.method,
+        token=None,
+        payment_id=row.gateway_payment_id,
+        currency=currency,
+        total=total,
+        others=[],
+        key=key,
+    )
+    return held, attempt
+
+
+def _still_waits(held: Held, payment: Payment) -> Authorization:
+    return Authorization(
+        version=held.checkout.version,
+        authorized=False,
+        attempts_left=held.checkout.attempts_left,
+        gateway_reference=payment.payment_id,
+        waits_for=PaymentStatus.REQUIRES_ACTION,
+    )
+
+
+async def _enter_funds(session: AsyncSession, attempt: Attempt) -> Held:
+    held = await enter(session, attempt.checkout_id, Phase.PAYMENT_CAPTURE, key=attempt.key)
+    if held.checkout.attempt_id != attempt.id:
+        raise replaced()
+    return held
+
+
+async def _arrived(session: AsyncSession, attempt: Attempt, payment: Payment) -> Funds:
+    held = await _enter_funds(session, attempt)
+    if (answer := held.answer(Funds)) is not None:
+        return answer
+    await payments.record(session, attempt.id, status="authorized", authorized=payment.authorized)
+    return await finish(
+        session,
+        held,
+        Phase.PAYMENT_CAPTURE,
+        State.CAPTURING,
+        Funds(version=0, arrived=True, missing=0, unowed=payment.unowed - payment.returned),
+        key=attempt.key,
+        payment_status=PaymentStatus.AUTHORIZED.value,
+        next_action=None,
+        last_error=None,
+    )
+
+
+async def _missing(session: AsyncSession, attempt: Attempt, payment: Payment) -> Funds:
+    """Nothing is written where nothing has come since the last look."""
+    held = await _enter_funds(session, attempt)
+    if (answer := held.answer(Funds)) is not None:
+        return answer
+    action = None if payment.next_action is None else next_action_document(payment.next_action)
+    version = held.checkout.version
+    if payment.authorized and (held.checkout.next_action != action or held.checkout.last_error is None):
+        figures = {"currency": attempt.currency, "received": payment.authorized, "missing": payment.missing}
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        detail = "the transfer has brought less than the total: the rest is missing"
+        failure = Failure("funds_missing", Phase.PAYMENT_CAPTURE, detail, figures, at)
+        await payments.record(session, attempt.id, authorized=payment.authorized)
+        version = await change(session, held, State.AWAITING_FUNDS, next_action=action, last_error=asdict(failure))
+    return Funds(version, arrived=False, missing=payment.missing)
+
+
+def _refused(detail: str, payment: Payment) -> DefiniteFailure:
+    context = {"gateway_status": payment.status.value, "authorized": payment.authorized}
+    return DefiniteFailure("funds_refused", detail, context, benign=False)

@@ -1,0 +1,66 @@
+"""Takes in what a payment gateway tells the shop: each event has its effect once, and none is believed."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import structlog
+from fastapi import Depends
+
+from checkout.api.problems import Problem
+from checkout.api.resources import Resources, ResourcesDep
+from checkout.payments.adapters import event_reader
+from checkout.payments.events import BadSignature, Event
+from checkout.store import gateway_events
+
+log = structlog.get_logger(__name__)
+
+
+class Receiving:
+    """Events of the shop's gateway.
+
+    An event only says that it is time to look: the checkout that waits for the payment is told, and asks the gateway.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._database, self._engine = resources.database, resources.engine
+        self._settings = resources.settings
+
+    async def receive(self, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Take an event in. What was taken in before, or is about nothing of ours, changes nothing.
+
+        Raises Problem ``gateway_not_found``, ``signature_invalid``, and 503 where the database or Temporal is away: the
+        event has had no effect then, and has to be sent again.
+        """
+        if gateway != self._settings.payment_gateway:
+            raise Problem("gateway_not_found", "The shop has no such payment gateway.")
+        try:
+            event = event_reader(self._settings)(headers, body)
+        except BadSignature as bad:
+            log.warning("gateway_event_refused", gateway=gateway, reason=str(bad))
+            raise Problem("signature_invalid", "The event is not signed by the gateway, or too old.") from None
+        await self._take_in(gateway, event)
+
+    async def _take_in(self, gateway: str, event: Event) -> None:
+        received = await self._database.write(
+            lambda session: gateway_events.receive(
+                session,
+                gateway=gateway,
+                event_id=event.id,
+                kind=event.type,
+                payment_id=event.payment_id,
+                created=event.created,
+            )
+        )
+        if received is None:
+            return
+        if received.awaited and received.cart_id is not None and received.attempt_id is not None:
+            await self._engine.payment_changed(received.cart_id, received.attempt_id)
+        await self._database.write(lambda session: gateway_events.done(session, gateway=gateway, event_id=event.id))
+
+
+def receiving(resources: ResourcesDep) -> Receiving:
+    """The application's taking in of events."""
+    return Receiving(resources)
+
+
+ReceivingDep = Annotated[Receiving, Depends(receiving)]

@@ -1,0 +1,92 @@
+"""How the phases of one checkout run: registered to be undone, under the policy of their kind, ended by a cancel."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from checkout.domain import messages as m
+from checkout.domain.contract import ActivityContract
+from checkout.domain.errors import Failure
+from checkout.domain.progress import Progress, rfc3339
+from checkout.domain.words import Outcome, State
+from checkout.workflows.details import Journal
+from checkout.workflows.failures import DeadlineReached, Interrupted, Stop, definite, failure_of
+from checkout.workflows.phases import run_local_first, run_regular
+from checkout.workflows.policies import DATABASE, GATEWAY
+from checkout.workflows.saga import Saga
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass
+class Running:
+    """One checkout while it runs: what it knows, whom it tells, what has to be undone, and who cancelled it."""
+
+    checkout: m.CheckoutInput
+    progress: Progress
+    journal: Journal
+    saga: Saga
+    cancel: m.CancelRequest | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether what runs now is to end because somebody cancelled."""
+        return self.cancel is not None and self.progress.state is not State.CREATING_ORDER and self.progress.cancellable
+
+    def stop_if_cancelled(self) -> None:
+        """Raises Stop."""
+        if self.cancel is not None:
+            raise Stop(Outcome.CANCELLED)
+
+    @contextmanager
+    def phase(self, state: State) -> Iterator[None]:
+        """Around a phase: a cancel that came before it, its compensation, its state, and what its failure means."""
+        self.stop_if_cancelled()
+        phase = state.phase
+        assert phase is not None  # noqa: S101 - states without a phase are none that a phase runs in
+        self.saga.register(phase)
+        self.journal.enter(state)
+        try:
+            yield
+        except FailureError as error:
+            verdict = definite(error)
+            if verdict is None:
+                raise
+            raise Stop(Outcome.FAILED, failure_of(verdict, phase, rfc3339(workflow.now()))) from error
+        except Interrupted as error:
+            raise Stop(Outcome.CANCELLED) from error
+        except DeadlineReached as error:
+            failure = self.failure(f"{phase}_timed_out", str(error))
+            if not self.progress.expires_with(state, workflow.now()):
+                raise Stop(Outcome.FAILED, failure) from error
+            self.progress.last_error = failure
+            raise Stop(Outcome.EXPIRED) from error
+
+    async def on_database(
+        self, activity: ActivityContract[In, Out], argument: In, *, until: datetime | None = None
+    ) -> Out:
+        """A phase that only touches Postgres. Raises as ``run_local_first`` does."""
+        return await run_local_first(
+            activity,
+            argument,
+            DATABASE,
+            until=until,
+            interrupted=lambda: self.interrupted,
+            on_trouble=self.journal.in_trouble,
+        )
+
+    async def at_gateway(self, activity: ActivityContract[In, Out], argument: In, seconds: int) -> Out:
+        """A phase that calls the gateway, tried for so many seconds. Raises as ``run_regular`` does."""
+        until = workflow.now() + timedelta(seconds=seconds)
+        return await run_regular(activity, argument, GATEWAY, until=until, interrupted=lambda: self.interrupted)
+
+    def failure(self, code: str, detail: str) -> Failure:
+        """A failure of the phase that runs now, which is not the buyer's doing."""
+        phase = self.progress.state.phase
+        return Failure(code, phase, detail, at=rfc3339(workflow.now()), benign=False)
