@@ -13,6 +13,7 @@ from tests.support.temporal import TemporalEnvironment, temporal_settings
 from tests.workflows.stage import Stage, stage_on
 
 ADMIN_TOKEN = "admin-token-of-the-tests"
+WEBHOOK_SECRET = "webhook-secret-of-the-tests"
 SECRET_KEY = "secret-key-of-the-tests-" + "x" * 40
 
 
@@ -36,6 +37,8 @@ def api_settings(database_url: str, temporal_env: TemporalEnvironment) -> Settin
         temporal_task_queue=temporal_env.task_queue,
         secret_key=SECRET_KEY,
         admin_token=ADMIN_TOKEN,
+        gateway_webhook_secret=WEBHOOK_SECRET,
+        return_url="https://shop.example/back?checkout={checkout_id}",
     )
 
 
