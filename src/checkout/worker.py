@@ -17,13 +17,15 @@ from checkout.activities.payment_capture import PaymentCapture
 from checkout.activities.payment_check import PaymentCheck
 from checkout.activities.price_lock import PriceLock
 from checkout.activities.stock_commit import StockCommit
+from checkout.activities.unowed import Unowed
 from checkout.domain.contract import TASK_QUEUE
 from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.checkout import Checkout
+from checkout.workflows.unowed import UnowedMoney
 
-WORKFLOWS: list[type[Any]] = [Checkout]
+WORKFLOWS: list[type[Any]] = [Checkout, UnowedMoney]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
@@ -50,6 +52,7 @@ def create_activities(
         *(capture.capture, capture.refund),
         *(commit.commit, commit.restock),
         *(check.approval, check.funds),
+        Unowed(sessions, gateway).give_back,
         Extension(sessions).record,
     ]
 

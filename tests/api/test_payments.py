@@ -96,7 +96,7 @@ async def test_a_closed_tab_changes_nothing(http: httpx.AsyncClient, stage: Stag
     assert (await send(http, event(await payment_id(stage, shown)))).status_code == 200
 
     async def completed() -> bool:
-        return (await buyer.get(shown["id"]))["state"] == "completed"
+        return bool((await buyer.get(shown["id"]))["state"] == "completed")
 
     await eventually(completed, "the webhook alone completes it")
 

@@ -231,7 +231,7 @@ def _transferred(*amounts: int | None, limits: Limits | None = None, tell: bool 
             await stage.act(run, "funds_received", amount)
             if tell:
                 await stage.changed(run)
-        if None not in amounts:
+        if limits is not None and None not in amounts:
             await passes(run, (await run.view()).expires_at)
         return run
 
@@ -393,6 +393,7 @@ PATHS: list[Path] = [
     _completed("transferred", _transferred(None)),
     _completed("transferred_in_parts", _transferred(1000, None)),
     _completed("transferred_and_polled", _transferred(None, tell=False, limits=Limits(funds_poll=2))),
+    _completed("transferred_too_much", _transferred(1000, 99_999)),
     Path("transfer_incomplete", _transferred(1000, limits=Limits(funds_timeout=3)), State.EXPIRED),
     Path("transfer_missing", _transferred(limits=Limits(funds_timeout=3)), State.EXPIRED),
     Path("transfer_released", _released(), State.CANCELLED),

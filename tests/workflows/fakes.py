@@ -74,6 +74,7 @@ class Fakes:
             contract.PRICE_LOCK.name: lambda: m.PricesLocked(self._version, "EUR", self._total),
             contract.PAYMENT_AUTHORIZATION.name: lambda: m.Authorization(self._version, True, self._attempts_left),
             contract.PAYMENT_CHECK.name: lambda: m.Authorization(self._version, True, self._attempts_left),
+            contract.RETURN_UNOWED.name: lambda: m.Returned(0),
             contract.FUNDS_CHECK.name: lambda: m.Funds(self._version, True, 0),
             contract.ORDER_CREATION.name: lambda: m.OrderCreated(self._version, "ORD-TEST"),
             contract.PAYMENT_CAPTURE.name: lambda: m.Captured(self._version, self._total),

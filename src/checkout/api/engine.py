@@ -31,8 +31,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from checkout.api.problems import Problem, unavailable
 from checkout.domain import contract
-from checkout.domain.ids import workflow_id
-from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest
+from checkout.domain.ids import unowed_workflow_id, workflow_id
+from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
 from checkout.workflows.start import start_options
 
 T = TypeVar("T")
@@ -167,6 +167,21 @@ class Engine:
         change = PaymentChanged(attempt_id)
         with suppress(_NotFound):
             await _bounded(handle.signal(contract.PAYMENT_CHANGED, change, rpc_timeout=timedelta(seconds=RPC_WAIT)))
+
+    async def return_unowed(self, unowed: UnowedInput) -> None:
+        """Have what a bank sent to a payment too late, or beyond its amount, looked for and sent back."""
+        await _bounded(
+            self._client.start_workflow(
+                contract.UNOWED_WORKFLOW,
+                unowed,
+                id=unowed_workflow_id(unowed.payment_id),
+                task_queue=self._task_queue,
+                start_signal=contract.PAYMENT_CHANGED,
+                start_signal_args=[PaymentChanged(unowed.attempt_id)],
+                static_summary=f"Unowed money of {unowed.checkout_id}",
+                rpc_timeout=timedelta(seconds=RPC_WAIT),
+            )
+        )
 
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""

@@ -8,6 +8,7 @@ from fastapi import Depends
 
 from checkout.api.problems import Problem
 from checkout.api.resources import Resources, ResourcesDep
+from checkout.domain.messages import UnowedInput
 from checkout.payments.adapters import event_reader
 from checkout.payments.events import BadSignature, Event
 from checkout.store import gateway_events
@@ -55,6 +56,8 @@ class Receiving:
             return
         if received.awaited and received.cart_id is not None and received.attempt_id is not None:
             await self._engine.payment_changed(received.cart_id, received.attempt_id)
+        elif received.late_money and event.payment_id and received.checkout_id and received.attempt_id:
+            await self._engine.return_unowed(UnowedInput(event.payment_id, received.checkout_id, received.attempt_id))
         await self._database.write(lambda session: gateway_events.done(session, gateway=gateway, event_id=event.id))
 
 

@@ -15,6 +15,7 @@ Out_co = TypeVar("Out_co", covariant=True)
 
 TASK_QUEUE = "checkout"
 CHECKOUT_WORKFLOW = "Checkout"
+UNOWED_WORKFLOW = "UnowedMoney"
 
 #: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
 MEMO_CHECKOUT_ID = "checkout_id"
@@ -55,6 +56,7 @@ ORDER_CREATION = ActivityContract(
     Phase.ORDER_CREATION, m.OrderCreationInput, m.OrderCreated, "Make the order from the snapshot"
 )
 FUNDS_CHECK = ActivityContract("funds_check", m.PaymentCheckInput, m.Funds, "Look whether the transfer has arrived")
+RETURN_UNOWED = ActivityContract("return_unowed", m.UnowedInput, m.Returned, "Send back what nobody owed")
 PAYMENT_CAPTURE = ActivityContract(Phase.PAYMENT_CAPTURE, m.PhaseInput, m.Captured, "Capture the authorization")
 STOCK_COMMIT = ActivityContract(Phase.STOCK_COMMIT, m.PhaseInput, m.StockCommitted, "Take the units out of stock")
 
@@ -83,7 +85,7 @@ COMPENSATION_OF = {
     Phase.STOCK_COMMIT: RESTOCK,
 }
 
-#: Everything that a checkout's workflow may call.
+#: Everything that the workflows may call.
 EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     CART_VALIDATION,
     INVENTORY_RESERVATION,
@@ -96,4 +98,5 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     RECORD_EXTENSION,
     PAYMENT_CHECK,
     FUNDS_CHECK,
+    RETURN_UNOWED,
 )

@@ -45,6 +45,11 @@ def new_order_reference() -> str:
     return f"ORD-{_token(12).upper()}"
 
 
+def unowed_workflow_id(payment_id: str) -> str:
+    """The workflow that sends back what a bank sent to a payment and nobody owed: one for each payment."""
+    return f"unowed-{payment_id}"
+
+
 def workflow_id(cart_id: str) -> str:
     """The workflow of a cart's checkouts: one id for a cart, so that Temporal admits one running checkout."""
     return f"checkout-{cart_id}"

@@ -273,6 +273,22 @@ class Funds:
 
 
 @dataclass(frozen=True)
+class UnowedInput:
+    """Sends back what a bank sent to a payment beyond what was owed, or too late."""
+
+    payment_id: str
+    checkout_id: str
+    attempt_id: str
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What was sent back, in minor units; 0 where nothing was unowed."""
+
+    amount: int
+
+
+@dataclass(frozen=True)
 class Captured:
     """The money is ours: the captured amount in minor units."""
 

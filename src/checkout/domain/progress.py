@@ -102,6 +102,7 @@ class Progress:
     payment: PayRequest | None = None
     #: The attempt that counts, from its authorization on, and what it waits for at the gateway.
     attempt_id: str | None = None
+    gateway_reference: str | None = None
     waits_for: PaymentStatus | None = None
     #: How often it was said that the attempt may have changed, and how many of these are answered by having looked.
     asked: int = 0
@@ -144,6 +145,7 @@ class Progress:
         self.attempts_left = result.attempts_left
         self.last_error = result.declined
         self.waits_for = result.waits_for
+        self.gateway_reference = result.gateway_reference
 
     def ordered(self, result: OrderCreated) -> None:
         """The order exists."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +30,11 @@ class Received:
         """Whether a checkout waits for news of this attempt."""
         waits = self.status in {"requires_action", "pending"}
         return waits and self.current and self.state is not None and self.state not in FENCED
+
+    @property
+    def late_money(self) -> bool:
+        """Whether the event may tell of money that nobody owes: a bank asks no one before it sends."""
+        return self.method == "bank_transfer" and not self.awaited
 
 
 async def receive(
@@ -60,6 +66,17 @@ async def done(session: AsyncSession, *, gateway: str, event_id: str) -> None:
     """The event has had its effect."""
     await session.execute(_DONE, {"gateway": gateway, "event_id": event_id})
 
+
+async def note_unowed(session: AsyncSession, **columns: Any) -> None:
+    """Keep that money which nobody owed goes back (columns of ``UnowedMoney``); a repeat changes nothing."""
+    await session.execute(_UNOWED, columns)
+
+
+_UNOWED = text("""
+INSERT INTO unowed_money (gateway, payment_id, checkout_id, attempt_id, amount, returned_until, currency)
+VALUES (:gateway, :payment_id, :checkout_id, :attempt_id, :amount, :returned_until, :currency)
+ON CONFLICT (gateway, payment_id, returned_until) DO NOTHING
+""")
 
 _RECEIVE = text("""
 WITH old AS (
