@@ -28,7 +28,7 @@ async def test_path(stage: Stage, path: Path) -> None:
         with contextlib.suppress(WorkflowFailureError):
             await run.handle.result()
         status = (await run.handle.describe()).status
-    canceled = path.name == "canceled_in_temporal"
+    canceled = path.name in {"canceled_in_temporal", "transfer_canceled_in_temporal", "transfer_canceled_early"}
     assert status is (WorkflowExecutionStatus.CANCELED if canceled else _STATUS[path.ends])
     row = await assert_ended(stage, run, path.ends, path.code, path.phase)
     async with stage.worker():
