@@ -122,7 +122,9 @@ async def load_cart(
     )
     return LoadedCart(
         cart={**cart, **{name: datetime.fromisoformat(cart[name]) for name in ("created_at", "updated_at")}},
-        lines=tuple(_loaded_line(line) for line in lines),
+        lines=tuple(
+            _loaded_line(line, _rules_of(row["taxes"], row["rates"], line, cart["currency"])) for line in lines
+        ),
         addresses=addresses,
         pricing=pricing,
         discount_ids=ids,
@@ -149,7 +151,14 @@ def _line_input(line: Mapping[str, Any]) -> LineInput:
     )
 
 
-def _loaded_line(line: Mapping[str, Any]) -> LoadedLine:
+def _rules_of(taxes: list[Any] | None, rates: list[Any] | None, line: Mapping[str, Any], currency: str) -> list[Any]:
+    """The rules besides its price that decide what a line costs: rates of its tax, and those that convert its price."""
+    own = [tax for tax in taxes or () if tax["tax_class"] == line["tax_class"]]
+    return own if currency in (line["prices"] or {}) else [*own, *(rates or ())]
+
+
+def _loaded_line(line: Mapping[str, Any], decided_by: Iterable[Mapping[str, Any]]) -> LoadedLine:
+    since = datetime.fromisoformat(line["updated_at"])
     return LoadedLine(
         variant_id=line["variant_id"],
         sku=line["sku"],
@@ -157,7 +166,8 @@ def _loaded_line(line: Mapping[str, Any]) -> LoadedLine:
         quantity=line["quantity"],
         position=line["position"],
         active=line["active"],
-        price_changed=line["price_changed"],
+        price_changed=line["price_changed"]
+        or any(datetime.fromisoformat(rule["updated_at"]) > since for rule in decided_by),
     )
 
 
@@ -193,7 +203,8 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
             'variant_id', l.variant_id, 'position', l.position, 'quantity', {quantity}, 'sku', v.sku,
             'product_title', p.title, 'variant_title', v.title, 'handle', p.handle, 'category', p.category,
             'tax_class', v.tax_class, 'weight_grams', v.weight_grams, 'active', v.active AND p.active,
-            'prices', prices.amounts, 'price_changed', {changed})
+            'prices', prices.amounts, 'updated_at', l.updated_at,
+            'price_changed', COALESCE(prices.updated_at > l.updated_at, false))
         ORDER BY l.position, l.variant_id)
         FROM cart_lines l
         JOIN variants v ON v.id = l.variant_id
@@ -211,22 +222,13 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
         FROM tax_rates t WHERE t.country IN (cart.country, :home)) AS taxes,
     (SELECT jsonb_agg(to_jsonb(s)) FROM shipping_options s
         WHERE s.active AND s.country IN (cart.country, '') AND s.currency IN (cart.currency, :base)) AS shipping,
-    (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text))
+    (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text,
+            'updated_at', newest.updated_at))
         FROM (VALUES (CAST(:base AS text), cart.currency), ('EUR', cart.currency), ('EUR', :base)) p (base, currency)
-        CROSS JOIN LATERAL (SELECT e.rate FROM exchange_rates e
+        CROSS JOIN LATERAL (SELECT e.rate, e.updated_at FROM exchange_rates e
             WHERE e.base = p.base AND e.currency = p.currency ORDER BY e.date DESC LIMIT 1) newest
         WHERE cart.currency <> :base) AS rates
 FROM cart
-"""
-
-#: Whether what a line costs was changed after the line was put in: its price, its tax, the rate that converts it.
-_CHANGED = """
-    COALESCE(prices.updated_at > l.updated_at, false)
-    OR EXISTS (SELECT FROM tax_rates t WHERE t.country IN (cart.country, :home) AND t.tax_class = v.tax_class
-        AND t.updated_at > l.updated_at)
-    OR (cart.currency <> :base AND NOT COALESCE(jsonb_exists(prices.amounts, cart.currency), false) AND EXISTS (
-        SELECT FROM exchange_rates e WHERE e.base IN (:base, 'EUR') AND e.currency IN (cart.currency, :base)
-            AND e.updated_at > l.updated_at))
 """
 
 _RESERVED_QUANTITY = """
@@ -238,7 +240,7 @@ _RESERVED_QUANTITY = """
 def _query(quantity: str) -> Any:
     coupon = _COUNTED.format(alias="k", redemptions="coupon_redemptions", key="coupon_id")
     promotion = _COUNTED.format(alias="k", redemptions="promotion_redemptions", key="promotion_id")
-    return text(_QUERY.format(quantity=quantity, changed=_CHANGED, coupon=coupon, promotion=promotion))
+    return text(_QUERY.format(quantity=quantity, coupon=coupon, promotion=promotion))
 
 
 _WANTED = _query("l.quantity")
