@@ -44,7 +44,7 @@ test-e2e: $(READY) ## end to end: real processes, real HTTP
 
 STATEFUL_EXAMPLES ?= 200
 test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) histories, other ones each time
-	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) tests/activities/test_stateful.py tests/activities/test_no_drift.py
+	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) tests/workflows/test_stateful.py tests/activities/test_stateful.py tests/activities/test_no_drift.py
 
 chaos: $(READY) ## the whole crash matrix: every process killed in the middle of every phase, and a storm of kills
 	$(PYTEST) -m "chaos or not chaos" tests/e2e/test_crash_matrix.py

@@ -1,25 +1,7 @@
-"""A shop at random: carts, prices, stock, starts, payments, cancels and expiries, held against a small model.
+"""The shop at random, phase by phase: the activities, Postgres and the gateway are real, and late attempts wake up."""
 
-The phases, Postgres and the gateway are real. After each step all invariants hold, and stock is what the model says.
-"""
-
-import asyncio
-import itertools
-import os
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import precondition, rule
 from temporalio.exceptions import ApplicationError
 
 from checkout.activities.payment_authorization import PaymentAuthorization
@@ -27,245 +9,89 @@ from checkout.activities.payment_capture import PaymentCapture
 from checkout.domain.ids import new_attempt_id
 from checkout.domain.messages import AuthorizationInput
 from checkout.domain.words import Outcome
-from checkout.payments.simulated.client import SimulatedGateway
-from checkout.runtime.database import create_sessions, engine_for
-from checkout.store.ledger import How, Refused, StockChange, change_stock
 from checkout.store.payments import add_attempt
 from tests.activities.checking_out import CheckingOut
-from tests.support.gateway import GatewayServer, running_gateway
-from tests.support.invariants import check_invariants
-from tests.support.shop import Shop
-
-T = TypeVar("T")
-SKUS = ("MUG", "BOOK", "PEN")
-_numbers = itertools.count()
-
-#: `make test-stateful` asks for many, other ones each time; without it the same few are run each time.
-EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "0"))
-
-quantities = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 4), min_size=1)
+from tests.support.gateway import running_gateway
+from tests.support.shop import Basket
+from tests.support.shop_at_random import ShopAtRandom, hold_against_the_model
 
 
-@dataclass
-class Sale:
-    """What the model knows of a running checkout: its lines, and the total that was told."""
-
-    checking: CheckingOut
-    lines: dict[str, int]
-    total: int
-
-
-@dataclass
-class Model:
-    """Units and prices by SKU, and what checkouts hold."""
-
-    on_hand: dict[str, int] = field(default_factory=dict)
-    price: dict[str, int] = field(default_factory=dict)
-    running: list[Sale] = field(default_factory=list)
-    closed: list[Sale] = field(default_factory=list)
-
-    def held(self, sku: str) -> int:
-        return sum(sale.lines.get(sku, 0) for sale in self.running)
-
-    def short(self, lines: dict[str, int]) -> bool:
-        return any(self.on_hand[sku] - self.held(sku) < quantity for sku, quantity in lines.items())
-
-    def total(self, lines: dict[str, int]) -> int:
-        """Each line with 19 % rounded half up, and shipping for 490 with 93."""
-        nets = [self.price[sku] * quantity for sku, quantity in lines.items()]
-        return sum(net + (net * 19 * 2 + 100) // 200 for net in nets) + 490 + 93
-
-
-class ShopAtRandom(RuleBasedStateMachine):
-    """Each run has SKUs of its own in a database that all share."""
-
-    database_url: str
-    gateway: GatewayServer
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.model = Model()
-        self.prefix = f"RUN{next(_numbers)}-"
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(work)
-
-    @initialize(stock=st.dictionaries(st.sampled_from(SKUS), st.integers(0, 6)))
-    def open(self, stock: dict[str, int]) -> None:
-        self.run(self._open(stock))
+class PhaseByPhase(ShopAtRandom):
+    """Checkouts whose phases are run one after the other, as the workflow would."""
 
     async def _open(self, stock: dict[str, int]) -> None:
-        self.engine = engine_for(self.database_url)
-        self.adapter: SimulatedGateway = self.gateway.adapter()
-        self.shop = Shop(create_sessions(self.engine))
-        codes = dict(await self.shop.rows("SELECT code, id FROM warehouses"))
-        if codes:
-            self.shop.warehouses = codes
-        else:
-            await self.shop.open()
-        for sku in SKUS:
-            await self.shop.product(self.prefix + sku, 1000, {"FRA": stock.get(sku, 3), "LYS": 2})
-            self.model.on_hand[sku], self.model.price[sku] = stock.get(sku, 3) + 2, 1000
+        await super()._open(stock)
+        self.adapter = self.gateway.adapter()
 
-    @rule(sku=st.sampled_from(SKUS), amount=st.integers(0, 9999))
-    def change_a_price(self, sku: str, amount: int) -> None:
-        self.run(
-            self.shop.execute("UPDATE prices SET amount = :a WHERE variant_id = :v", a=amount, v=self._variant(sku))
-        )
-        self.model.price[sku] = amount
-
-    @rule(sku=st.sampled_from(SKUS), code=st.sampled_from(["FRA", "LYS"]), quantity=st.integers(0, 6))
-    def count_stock(self, sku: str, code: str, quantity: int) -> None:
-        level = self.run(self._set_stock(sku, code, quantity))
-        before, reserved = level
-        if quantity >= reserved:
-            self.model.on_hand[sku] += quantity - before
-
-    async def _set_stock(self, sku: str, code: str, quantity: int) -> tuple[int, int]:
-        change = StockChange(self._variant(sku), self.shop.warehouses[code], quantity, How.SET)
-        [(on_hand, reserved)] = await self.shop.rows(
-            "SELECT on_hand, reserved FROM stock WHERE variant_id = :v AND warehouse_id = :w",
-            v=change.variant_id,
-            w=change.warehouse_id,
-        )
-        async with self.shop.sessions() as session, session.begin():
-            outcome = await change_stock(session, [change], reason="counted")
-        refused: tuple[Refused, ...] = tuple(outcome.refused)
-        assert bool(refused) is (quantity < reserved), "below what is held, and only there, it is refused"
-        return on_hand, reserved
-
-    @rule(lines=quantities)
-    def start(self, lines: dict[str, int]) -> None:
-        self.run(self._start(lines))
-
-    async def _start(self, lines: dict[str, int]) -> None:
-        basket = await self.shop.cart({self.prefix + sku: quantity for sku, quantity in lines.items()})
+    async def begin(self, basket: Basket) -> tuple[CheckingOut, int] | None:
         checking = CheckingOut(self.shop, basket)
         try:
-            locked = await checking.until_priced()
+            return checking, (await checking.until_priced()).total
         except ApplicationError as error:
-            assert error.type == "insufficient_stock"  # noqa: PT017 - the model decides below whether it is right
-            assert self.model.short(lines)
+            assert error.type == "insufficient_stock"  # noqa: PT017 - the model decides whether it is right
             await checking.undo()
-            return
-        assert not self.model.short(lines)
-        assert locked.total == self.model.total(lines)
-        self.model.running.append(Sale(checking, lines, locked.total))
+            return None
 
-    @precondition(lambda self: self.model.running)
-    @rule(data=st.data(), token=st.sampled_from(["tok_visa", "tok_visa", "tok_chargeDeclined", "tok_captureFails"]))
-    def pay(self, data: st.DataObject, token: str) -> None:
-        sale = data.draw(st.sampled_from(self.model.running))
-        self.run(self._pay(sale, token))
-
-    async def _pay(self, sale: Sale, token: str) -> None:
-        checking, attempt = sale.checking, new_attempt_id()
+    async def pay_for(self, checkout: CheckingOut, token: str) -> Outcome | None:
+        attempt = new_attempt_id()
         async with self.shop.sessions() as session, session.begin():
             await add_attempt(
                 session,
                 attempt_id=attempt,
-                checkout_id=checking.id,
-                cart_id=checking.basket.cart_id,
+                checkout_id=checkout.id,
+                cart_id=checkout.basket.cart_id,
                 gateway="simulated",
                 method="card",
                 token=token,
             )
         authorization = PaymentAuthorization(self.shop.sessions, self.adapter)
-        given = AuthorizationInput(checking.id, checking.basket.cart_id, attempt)
-        answer = await checking.run(authorization.authorize, given)
-        assert answer.authorized is (token != "tok_chargeDeclined")
+        given = AuthorizationInput(checkout.id, checkout.basket.cart_id, attempt)
+        answer = await checkout.run(authorization.authorize, given)
         if not answer.authorized:
-            if answer.attempts_left == 0:
-                await self._undo(sale, Outcome.FAILED)
-            return
-        await checking.create()
+            if answer.attempts_left:
+                return None
+            await self.give_back(checkout, Outcome.FAILED)
+            return Outcome.FAILED
+        await checkout.create()
         capture = PaymentCapture(self.shop.sessions, self.adapter)
-        if token == "tok_captureFails":
-            try:
-                await checking.run(capture.capture, checking.phase())
-            except ApplicationError as error:
-                assert error.type == "capture_refused"  # noqa: PT017 - the only way on
-                await self._undo(sale, Outcome.FAILED)
-                return
-            raise AssertionError("captured")
-        captured = await checking.run(capture.capture, checking.phase())
-        assert captured.amount == sale.total
-        await checking.commit()
-        self.model.running.remove(sale)
-        self.model.closed.append(sale)
-        for sku, quantity in sale.lines.items():
-            self.model.on_hand[sku] -= quantity
+        try:
+            await checkout.run(capture.capture, checkout.phase())
+        except ApplicationError as error:
+            assert error.type == "capture_refused"  # noqa: PT017 - the only way on
+            await self.give_back(checkout, Outcome.FAILED)
+            return Outcome.FAILED
+        await checkout.commit()
+        return Outcome.COMPLETED
 
-    @precondition(lambda self: self.model.running)
-    @rule(data=st.data(), outcome=st.sampled_from([Outcome.CANCELLED, Outcome.EXPIRED]))
-    def give_up(self, data: st.DataObject, outcome: Outcome) -> None:
-        self.run(self._undo(data.draw(st.sampled_from(self.model.running)), outcome))
-
-    async def _undo(self, sale: Sale, outcome: Outcome) -> None:
-        checking = sale.checking
+    async def give_back(self, checkout: CheckingOut, outcome: Outcome) -> None:
         void = PaymentAuthorization(self.shop.sessions, self.adapter).void
-        for compensation in (checking.restock, checking.cancel, checking.discard, checking.release):
+        for compensation in (checkout.restock, checkout.cancel, checkout.discard, checkout.release):
             await compensation()
-        await checking.run(void, checking.undoing(outcome))
-        await checking.unlock(outcome)
-        assert (await checking.row())["state"] == outcome
-        self.model.running.remove(sale)
-        self.model.closed.append(sale)
+        await checkout.run(void, checkout.undoing(outcome))
+        await checkout.unlock(outcome)
+        assert (await checkout.row())["state"] == outcome
 
     @precondition(lambda self: self.model.closed)
     @rule(data=st.data(), phase=st.sampled_from(["validate", "reserve", "lock", "create", "commit"]))
     def wake_up_late(self, data: st.DataObject, phase: str) -> None:
         sale = data.draw(st.sampled_from(self.model.closed))
-        self.run(self._late(sale.checking, phase))
+        self.run(self._late(sale.checkout, phase))
 
-    async def _late(self, checking: CheckingOut, phase: str) -> None:
-        before = await checking.row()
+    async def _late(self, checkout: CheckingOut, phase: str) -> None:
+        before = await checkout.row()
         try:
-            await getattr(checking, phase)()
+            await getattr(checkout, phase)()
         except ApplicationError as error:
             assert (error.type, before["state"] == "completed") == ("checkout_closed", False)  # noqa: PT017 - either is right
-        assert await checking.row() == before
-
-    @invariant()
-    def guarantees_hold_and_stock_is_as_the_model_says(self) -> None:
-        if self.model.on_hand:
-            self.run(self._check())
-
-    async def _check(self) -> None:
-        for sku in SKUS:
-            [(on_hand, reserved)] = await self.shop.rows(
-                "SELECT sum(on_hand), sum(reserved) FROM stock WHERE variant_id = :v", v=self._variant(sku)
-            )
-            assert (on_hand, reserved) == (self.model.on_hand[sku], self.model.held(sku)), sku
-        await check_invariants(self.engine, await self.gateway.ledger(), at_rest=False)
-
-    def _variant(self, sku: str) -> int:
-        return self.shop.variants[self.prefix + sku]
-
-    def teardown(self) -> None:
-        self.run(self._close())
-        self.loop.close()
+        assert await checkout.row() == before
 
     async def _close(self) -> None:
+        await super()._close()
         if self.model.on_hand:
-            for sale in list(self.model.running):
-                await self._undo(sale, Outcome.EXPIRED)
             await self.adapter.close()
-            await self.engine.dispose()
 
 
 def test_a_shop_at_random_keeps_every_guarantee(database_url: str) -> None:
     with running_gateway(database_url) as gateway:
-        machine = type("Shop", (ShopAtRandom,), {"database_url": database_url, "gateway": gateway})
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=EXAMPLES or 10,
-                stateful_step_count=50 if EXAMPLES else 20,
-                deadline=None,
-                derandomize=not EXAMPLES,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        machine = type("Shop", (PhaseByPhase,), {"database_url": database_url, "gateway": gateway})
+        hold_against_the_model(machine, examples=10, steps=20)
