@@ -98,14 +98,19 @@ def _own_namespace(address: str) -> str:
     return file.read_text()
 
 
-async def _register(address: str, name: str) -> None:
-    client = await connect(load_settings(temporal_address=address, temporal_namespace=name))
+async def create_namespace(client: Client, name: str) -> None:
+    """Create a namespace; the server's own caches learn of it only after a while."""
     request = RegisterNamespaceRequest(namespace=name)
     request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
     await client.workflow_service.register_namespace(request)
+
+
+async def _register(address: str, name: str) -> None:
+    client = await connect(load_settings(temporal_address=address, temporal_namespace=name))
+    await create_namespace(client, name)
     deadline = time.monotonic() + 120
     while True:
-        # The server's own caches learn of a new namespace, and of new attributes, only after a while.
+        # The caches: of the namespace, and of its attributes.
         try:
             await register_search_attributes(client)
             handle = await client.start_workflow("Probe", id="probe", task_queue="probe", search_attributes=_probe())

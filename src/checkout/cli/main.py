@@ -89,6 +89,8 @@ def _explain(error: Exception) -> str | None:
         return f"the database does not answer: {' '.join(str(cause).split())}"
     if isinstance(error, RuntimeError) and str(error).startswith("Failed client connect"):
         return f"Temporal does not answer: {error}"
+    if "temporalio.service" in sys.modules and isinstance(error, sys.modules["temporalio.service"].RPCError):
+        return f"Temporal refuses: {error}"
     return None
 
 

@@ -23,10 +23,15 @@ GRACE = 5
 
 def migrate(
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty shop with the demo catalogue")] = False,
+    search_attributes: Annotated[
+        bool,
+        typer.Option("--search-attributes", help="Also register the search attributes that Temporal's namespace lacks"),
+    ] = False,
 ) -> None:
     """Bring the database to the newest schema. Harmless to repeat, also by several at once.
 
-    Example: `CHECKOUT_DATABASE_URL=postgresql://shop@db/shop checkout migrate`
+    Examples: `CHECKOUT_DATABASE_URL=postgresql://shop@db/shop checkout migrate`, or, on a Temporal cluster of your own,
+    `checkout migrate --search-attributes`
     """
     from checkout.store.migrate import current_revision, head_revision, upgrade
 
@@ -43,6 +48,18 @@ def migrate(
 
         filled = with_store(seed_demo)
         typer.echo("the shop has the demo catalogue now" if filled else "the shop has a catalogue already")
+
+    if search_attributes:
+        registered = asyncio.run(_register_search_attributes(settings))
+        typer.echo(
+            f"search attributes: registered {', '.join(registered)}" if registered else "search attributes: all there"
+        )
+
+
+async def _register_search_attributes(settings: Settings) -> list[str]:
+    from checkout.runtime.temporal import connect, register_search_attributes
+
+    return await register_search_attributes(await connect(settings))
 
 
 def api() -> None:
