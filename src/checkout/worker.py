@@ -16,6 +16,7 @@ from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
 from checkout.activities.payment_check import PaymentCheck
 from checkout.activities.price_lock import PriceLock
+from checkout.activities.reconciliation import Reconciling
 from checkout.activities.stock_commit import StockCommit
 from checkout.activities.unowed import Unowed
 from checkout.domain.contract import TASK_QUEUE
@@ -23,9 +24,10 @@ from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.checkout import Checkout
+from checkout.workflows.reconciliation import Reconciliation
 from checkout.workflows.unowed import UnowedMoney
 
-WORKFLOWS: list[type[Any]] = [Checkout, UnowedMoney]
+WORKFLOWS: list[type[Any]] = [Checkout, UnowedMoney, Reconciliation]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
@@ -43,6 +45,7 @@ def create_activities(
     capture = PaymentCapture(sessions, gateway)
     check = PaymentCheck(sessions, gateway)
     commit = StockCommit(sessions)
+    reconciling = Reconciling(sessions, gateway)
     return [
         *(validation.validate, validation.unlock),
         *(reservation.reserve, reservation.release),
@@ -54,6 +57,7 @@ def create_activities(
         *(check.approval, check.funds),
         Unowed(sessions, gateway).give_back,
         Extension(sessions).record,
+        *(reconciling.find, reconciling.settle),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from checkout.cli import catalogue, dev, processes, stock
+from checkout.cli import catalogue, dev, processes, reconcile, stock
 from checkout.runtime.embedded import ServerFault
 from checkout.runtime.settings import SettingsError
 
@@ -31,6 +31,7 @@ app.command()(catalogue.import_products)
 app.command()(catalogue.import_stock)
 app.command()(catalogue.import_rates)
 app.command()(stock.verify)
+app.command()(reconcile.reconcile)
 app.add_typer(stock.stock, name="stock")
 
 

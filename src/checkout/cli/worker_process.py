@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import structlog
@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from checkout.activities.phase import LOCAL_PATIENCE
 from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
+from checkout.runtime.schedules import keep_schedules, recurring
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
 from checkout.store.pricing import PriceRules
@@ -42,7 +43,8 @@ async def run_worker(settings: Settings, ready_file: Path | None = None) -> None
         if client is not None:
             activities = create_activities(create_sessions(engine), gateway, PriceRules.of(settings))
             worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
-            await _run_until(worker, stopping, ready_file)
+            async with _scheduled(client, settings):
+                await _run_until(worker, stopping, ready_file)
     finally:
         await gateway.close()
         await engine.dispose()
@@ -59,6 +61,18 @@ async def _until_reached(settings: Settings, stopping: asyncio.Event) -> Client 
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), RETRY)
     return None
+
+
+@contextlib.asynccontextmanager
+async def _scheduled(client: Client, settings: Settings) -> AsyncIterator[None]:
+    """See to the schedules beside the work; a server that refuses them, or is slow, holds up no checkout."""
+    keeping = asyncio.create_task(keep_schedules(client, recurring(settings), settings.temporal_task_queue))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
 
 
 async def _run_until(worker: Worker, stopping: asyncio.Event, ready_file: Path | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from checkout.domain import messages as m
+from checkout.domain import reconciliation as r
 from checkout.domain.words import Phase
 
 In = TypeVar("In")
@@ -16,6 +17,7 @@ Out_co = TypeVar("Out_co", covariant=True)
 TASK_QUEUE = "checkout"
 CHECKOUT_WORKFLOW = "Checkout"
 UNOWED_WORKFLOW = "UnowedMoney"
+RECONCILIATION_WORKFLOW = "Reconciliation"
 
 #: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
 MEMO_CHECKOUT_ID = "checkout_id"
@@ -74,6 +76,11 @@ RECORD_EXTENSION = ActivityContract(
     "record_extension", m.ExtensionInput, m.Extended, "Move the deadline in the checkout's row"
 )
 
+FIND_UNEXPLAINED = ActivityContract(
+    "find_unexplained", r.ReconciliationInput, r.Unexplained, "Compare the gateway's payments with the shop's"
+)
+SETTLE_FINDING = ActivityContract("settle_finding", r.Finding, r.Settled, "Give back what belongs to nothing")
+
 #: Each phase with the compensation that undoes it, in the order of the phases.
 COMPENSATION_OF = {
     Phase.CART_VALIDATION: UNLOCK_CART,
@@ -99,4 +106,6 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     PAYMENT_CHECK,
     FUNDS_CHECK,
     RETURN_UNOWED,
+    FIND_UNEXPLAINED,
+    SETTLE_FINDING,
 )

@@ -106,6 +106,19 @@ class Settings(BaseSettings):
     payment_auth_timeout: int = _seconds(300, "Seconds after which an authorization is given up", 86_400)
     payment_capture_timeout: int = _seconds(3600, "Seconds after which a capture is given up", 604_800)
     funds_timeout: int = _seconds(259_200, "Seconds that a bank transfer may take", 7_776_000)
+    reconcile_every: int = _setting(
+        3600,
+        "Seconds between two reconciliations with the gateway; 0: none",
+        "whole seconds, 0 to 604800",
+        ge=0,
+        le=604_800,
+    )
+    reconcile_hours: int = _setting(
+        24, "Hours back that a scheduled reconciliation looks", "a number, 1 to 8760", ge=1, le=8760
+    )
+    reconcile_fix: bool = _setting(
+        False, "Whether a scheduled reconciliation gives back what belongs to nothing", "true or false"
+    )
     return_url: str | None = _text(
         None,
         "Where buyers come back to from a gateway's page; `{checkout_id}` in it becomes the checkout's id",

@@ -44,3 +44,15 @@ UNDO_GATEWAY = Policy(
     retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60)),
     heartbeat=timedelta(seconds=10),
 )
+#: Reads all payments of some hours, page by page: the attempt is long, a dead worker is noticed by its heartbeat.
+RECONCILE = Policy(
+    attempt=timedelta(hours=1),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60)),
+    heartbeat=timedelta(seconds=10),
+)
+#: One finding is settled; one that cannot be is not to hold up the others, and comes up in the next run.
+SETTLE = Policy(
+    attempt=timedelta(seconds=60),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5),
+    heartbeat=timedelta(seconds=10),
+)

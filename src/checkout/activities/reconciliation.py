@@ -1,0 +1,143 @@
+"""Compares the gateway's payments with the shop's, and gives back what belongs to nothing.
+
+The gateway's word and the shop's are read one after the other while both go on. So what looks out of place is asked for
+once more: a finding stands only by a payment that was read after its checkout had closed, which is final, and between
+two readings of the shop's books.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from temporalio.exceptions import ApplicationError
+
+from checkout.activities.errors import phase_activity
+from checkout.activities.gateway_calls import at_gateway, settled_columns
+from checkout.activities.judging import held, judge, kept
+from checkout.domain import contract
+from checkout.domain.reconciliation import (
+    LISTED,
+    SETTLED_TO_ZERO,
+    Finding,
+    ReconciliationInput,
+    Settled,
+    Unexplained,
+)
+from checkout.payments.keys import AttemptKeys
+from checkout.payments.port import Gateway, Payment, Refused
+from checkout.payments.settle import settle_to_zero
+from checkout.runtime.database import Sessions, in_transaction
+from checkout.store import reconciling
+from checkout.store.reconciling import Known
+
+log = structlog.get_logger(__name__)
+
+#: Payments that are compared by one statement.
+PAGE = 100
+#: How long after a bank transfer was begun late money is looked for, though the hours asked for are over.
+LATE_MONEY = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Reconciling:
+    """Looks, and settles."""
+
+    sessions: Sessions
+    gateway: Gateway
+
+    @phase_activity(contract.FIND_UNEXPLAINED)
+    async def find(self, given: ReconciliationInput) -> Unexplained:
+        """Everything at the gateway that the shop cannot explain; a line in the log for each.
+
+        Bank transfers that have ended are looked at for LATE_MONEY, whether an event told of them or not.
+        """
+        since = datetime.now(UTC) - timedelta(hours=given.hours)
+        read, count, findings = 0, 0, list[Finding]()
+        async with at_gateway():
+            async for page in self._pages(since):
+                read += len(page)
+                for finding in await self._compare(page):
+                    log.warning("reconciliation_finding", **asdict(finding))
+                    count += 1
+                    if len(findings) < LISTED:
+                        findings.append(finding)
+        log.info("reconciled", hours=given.hours, payments=read, findings=count)
+        return Unexplained(read, count, findings)
+
+    @phase_activity(contract.SETTLE_FINDING)
+    async def settle(self, finding: Finding) -> Settled:
+        """Void or refund all that the payment holds, where it still belongs to nothing; else 0, and nothing is done."""
+        async with at_gateway():
+            try:
+                payment = await self.gateway.fetch(finding.payment_id)
+                known = await self._known([payment])
+                still = await self._confirmed(payment, known[payment.payment_id])
+                if not any(one.kind in SETTLED_TO_ZERO for one in still):
+                    return Settled(0)
+                settled = await settle_to_zero(
+                    self.gateway, finding.payment_id, AttemptKeys(payment.checkout_id, payment.attempt_id)
+                )
+            except Refused as refusal:
+                raise ApplicationError(
+                    f"the payment gateway refuses to give the money back, people have to: {refusal}",
+                    type="gateway_refused",
+                ) from None
+            await self._record(known[payment.payment_id], settled)
+        amount = held(payment) + kept(payment)
+        log.warning("reconciliation_settled", **asdict(finding))
+        return Settled(amount)
+
+    async def _pages(self, since: datetime) -> AsyncIterator[list[Payment]]:
+        page: list[Payment] = []
+        async for payment in self.gateway.list_payments(since=since):
+            page.append(payment)
+            if len(page) == PAGE:
+                yield page
+                page = []
+        transfers = await in_transaction(
+            self.sessions,
+            lambda session: reconciling.ended_transfers(
+                session, self.gateway.name, since=datetime.now(UTC) - LATE_MONEY, until=since
+            ),
+        )
+        for payment_id in transfers:
+            try:
+                page.append(await self.gateway.fetch(payment_id))
+            except Refused as refusal:
+                log.warning("payment_unknown_at_gateway", payment_id=payment_id, error=str(refusal))
+            if len(page) == PAGE:
+                yield page
+                page = []
+        if page:
+            yield page
+
+    async def _compare(self, page: Sequence[Payment]) -> list[Finding]:
+        known = await self._known(page)
+        findings: list[Finding] = []
+        for payment in page:
+            first = known[payment.payment_id]
+            if judge(payment, first, first):
+                findings += await self._confirmed(payment, first)
+        return findings
+
+    async def _confirmed(self, payment: Payment, first: Known) -> list[Finding]:
+        """What stands when gateway and shop are asked once more, in this order."""
+        again = await self.gateway.fetch(payment.payment_id)
+        later = (await self._known([again]))[again.payment_id]
+        return judge(again, first, later)
+
+    async def _known(self, page: Sequence[Payment]) -> Mapping[str, Known]:
+        wanted = [(payment.payment_id, payment.checkout_id) for payment in page]
+        return await in_transaction(
+            self.sessions, lambda session: reconciling.known_payments(session, self.gateway.name, wanted)
+        )
+
+    async def _record(self, known: Known, settled: Payment) -> None:
+        checkout_id, attempt_id = known.checkout_id, known.attempt_id
+        if checkout_id is None or attempt_id is None:
+            return
+        await in_transaction(
+            self.sessions,
+            lambda session: reconciling.record_settled(session, checkout_id, attempt_id, **settled_columns(settled)),
+        )

@@ -1,0 +1,86 @@
+"""What the shop knows of payments at a gateway, for the comparison of the two."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from checkout.domain.words import State
+from checkout.store import payments
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the shop knows of one payment object. Amounts in minor units.
+
+    ``attempt_id`` is None for an object that no attempt has, ``state`` is None where the shop has no such checkout.
+    ``pays``: it is the one that the checkout is paid by. ``refunded`` has gone back to the buyer after the sale.
+    """
+
+    checkout_id: str | None
+    attempt_id: str | None
+    state: State | None
+    pays: bool
+    total: int
+    currency: str | None
+    refunded: int
+
+
+async def known_payments(session: AsyncSession, gateway: str, wanted: Sequence[tuple[str, str]]) -> Mapping[str, Known]:
+    """What is known of each payment object, by its id; wanted: (payment id, the checkout that the gateway says)."""
+    rows = await session.execute(
+        _KNOWN,
+        {
+            "gateway": gateway,
+            "payments": [payment_id for payment_id, _ in wanted],
+            "checkouts": [checkout_id for _, checkout_id in wanted],
+        },
+    )
+    return {
+        row.payment_id: Known(
+            row.checkout_id,
+            row.attempt_id,
+            None if row.state is None else State(row.state),
+            bool(row.pays),
+            row.total or 0,
+            row.currency,
+            row.refunded or 0,
+        )
+        for row in rows
+    }
+
+
+async def ended_transfers(session: AsyncSession, gateway: str, *, since: datetime, until: datetime) -> list[str]:
+    """Payment objects of bank transfers that were begun in that time and that nobody waits for any more.
+
+    A bank asks no one before it sends: money may come to them long after.
+    """
+    return list(await session.scalars(_TRANSFERS, {"gateway": gateway, "since": since, "until": until}))
+
+
+async def record_settled(session: AsyncSession, checkout_id: str, attempt_id: str, **columns: Any) -> None:
+    """Write what an attempt of an ended checkout came to, under the lock of its checkout's row."""
+    await session.execute(_LOCK, {"checkout_id": checkout_id})
+    await payments.record(session, attempt_id, **columns)
+
+
+_KNOWN = text("""
+SELECT w.payment_id, k.id AS checkout_id, a.id AS attempt_id, k.state, k.attempt_id = a.id AS pays, k.total, k.currency,
+    a.refunded
+FROM unnest(CAST(:payments AS text[]), CAST(:checkouts AS text[])) AS w (payment_id, checkout_id)
+LEFT JOIN payment_attempts a ON a.gateway = :gateway AND a.gateway_payment_id = w.payment_id
+LEFT JOIN checkouts k ON k.id = COALESCE(a.checkout_id, w.checkout_id)
+""")
+
+_TRANSFERS = text("""
+SELECT a.gateway_payment_id FROM payment_attempts a JOIN checkouts k ON k.id = a.checkout_id
+WHERE a.method = 'bank_transfer' AND a.created_at >= :since AND a.created_at < :until
+    AND a.gateway = :gateway AND a.gateway_payment_id IS NOT NULL
+    AND k.state IN ('completed', 'failed', 'expired', 'cancelled')
+ORDER BY a.created_at
+""")
+
+_LOCK = text("SELECT FROM checkouts WHERE id = :checkout_id FOR NO KEY UPDATE")

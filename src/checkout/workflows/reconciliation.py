@@ -1,0 +1,89 @@
+"""Reconciliation: compares all that the gateway holds with what the shop knows. Started by ops, and by a schedule."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+
+from checkout.domain import contract
+from checkout.domain import messages as m
+from checkout.domain.ids import unowed_workflow_id
+from checkout.domain.reconciliation import (
+    SETTLED_TO_ZERO,
+    Finding,
+    FindingKind,
+    Reconciled,
+    ReconciliationInput,
+    Unexplained,
+)
+from checkout.workflows import search
+from checkout.workflows.failures import sentence
+from checkout.workflows.policies import RECONCILE, SETTLE
+
+CLEAN, FINDINGS = "clean", "findings"
+
+
+@workflow.defn(name=contract.RECONCILIATION_WORKFLOW)
+class Reconciliation:
+    """Reports what the shop cannot explain, and gives it back when told to. Ends Completed, whatever it found."""
+
+    @workflow.run
+    async def run(self, given: ReconciliationInput) -> Reconciled:
+        """What was found, and of it what was mended."""
+        workflow.set_current_details(f"Reading the payments of the last {given.hours} hours")
+        found: Unexplained = await workflow.execute_activity(
+            contract.FIND_UNEXPLAINED.name,
+            given,
+            result_type=contract.FIND_UNEXPLAINED.gives,
+            start_to_close_timeout=RECONCILE.attempt,
+            heartbeat_timeout=RECONCILE.heartbeat,
+            retry_policy=RECONCILE.retry,
+            summary=contract.FIND_UNEXPLAINED.summary,
+        )
+        findings = [replace(one, fixed=given.fix and await self._fix(one)) for one in found.findings]
+        left = found.count - sum(one.fixed for one in findings)
+        workflow.upsert_search_attributes([search.STATE.value_set(FINDINGS if left else CLEAN)])
+        workflow.set_current_details(_details(found, findings))
+        return Reconciled(found.payments, left, findings)
+
+    async def _fix(self, finding: Finding) -> bool:
+        """Whether the money goes back; what a gateway does not do after a few tries is left to the next run."""
+        if finding.kind is FindingKind.UNOWED:
+            with suppress(WorkflowAlreadyStartedError):
+                await workflow.start_child_workflow(
+                    contract.UNOWED_WORKFLOW,
+                    m.UnowedInput(finding.payment_id, finding.checkout_id, finding.attempt_id),
+                    id=unowed_workflow_id(finding.payment_id),
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                )
+            return True
+        if finding.kind not in SETTLED_TO_ZERO:
+            return False
+        try:
+            await workflow.execute_activity(
+                contract.SETTLE_FINDING.name,
+                finding,
+                result_type=contract.SETTLE_FINDING.gives,
+                start_to_close_timeout=SETTLE.attempt,
+                heartbeat_timeout=SETTLE.heartbeat,
+                retry_policy=SETTLE.retry,
+                summary=contract.SETTLE_FINDING.summary,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("%s is not settled: %s", finding.payment_id, sentence(error))
+            return False
+        return True
+
+
+def _details(found: Unexplained, findings: list[Finding]) -> str:
+    """What ops read in the Temporal UI."""
+    heading = f"**{found.count} findings** in {found.payments} payments"
+    if not findings:
+        return heading
+    rows = [
+        f"| `{one.payment_id}` | `{one.checkout_id}` | {one.kind} | {one.detail} | "
+        f"{'given back' if one.fixed else one.remedy} |"
+        for one in findings[:50]
+    ]
+    return "\n".join([heading, "", "| payment | checkout | what | | to do |", "|---|---|---|---|---|", *rows])
