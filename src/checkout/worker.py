@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Worker, WorkflowRunner
+from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from checkout.activities.cart_validation import CartValidation
@@ -61,11 +61,17 @@ def create_activities(
     ]
 
 
-def workflow_runner() -> WorkflowRunner:
-    """The sandbox in which workflows run, the same for worker and replay.
+def workflow_runner(*, sandboxed: bool = False) -> WorkflowRunner:
+    """What workflows run in, the same for worker and replay.
 
-    The domain is pure and is not loaded anew for each run, so that its classes are the same inside and outside.
+    The SDK's sandbox loads the workflow's modules anew for each run, so that runs share no state, and refuses what is
+    not deterministic. It costs more than the workflow itself, so a worker runs without it. That is safe because the
+    modules of ``workflows`` and ``domain`` keep nothing that changes (a test reads them for it), and because the tests
+    of the workflow, and the replay of every history, run ``sandboxed``: a clock or a random number is refused there.
     """
+    if not sandboxed:
+        return UnsandboxedWorkflowRunner()
+    # The domain is not loaded anew, so that its classes are the same inside and outside.
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("checkout.domain"))
 
 
@@ -77,6 +83,7 @@ def create_worker(
     grace: timedelta = GRACE,
     cached: int = 1000,
     interceptors: Sequence[Interceptor] = (),
+    sandboxed: bool = False,
 ) -> Worker:
     """A worker for all workflows and the given activities, on one queue: so activities can be dispatched eagerly.
 
@@ -87,7 +94,7 @@ def create_worker(
         task_queue=task_queue,
         workflows=WORKFLOWS,
         activities=activities,
-        workflow_runner=workflow_runner(),
+        workflow_runner=workflow_runner(sandboxed=sandboxed),
         graceful_shutdown_timeout=grace,
         max_cached_workflows=cached,
         interceptors=interceptors,

@@ -44,9 +44,14 @@ async def test_replay(path: Path) -> None:
 
 
 async def replay_failure(name: str) -> Exception | None:
-    """What the replay of a recorded path ends with; None when it is as it was."""
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=data_converter())
-    return (await replayer.replay_workflow(read(name), raise_on_replay_failure=False)).replay_failure
+    """What the replay of a recorded path ends with, as workers run it and in the sandbox; None when it is as it was."""
+    for sandboxed in (False, True):
+        runner = workflow_runner(sandboxed=sandboxed)
+        replayer = Replayer(workflows=WORKFLOWS, workflow_runner=runner, data_converter=data_converter())
+        result = await replayer.replay_workflow(read(name), raise_on_replay_failure=False)
+        if result.replay_failure is not None:
+            return result.replay_failure
+    return None
 
 
 @pytest.mark.parametrize("name", sorted(recorded()))

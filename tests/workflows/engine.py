@@ -214,6 +214,7 @@ async def engine_with(environment: TemporalEnvironment, fakes: Fakes, *, cached:
         task_queue=environment.task_queue,
         grace=timedelta(seconds=1),
         cached=cached,
+        sandboxed=True,
     )
     async with worker:
         yield Engine(environment.client, environment, environment.task_queue)

@@ -58,6 +58,7 @@ class Stage:
                 grace=timedelta(seconds=grace),
                 cached=cached,
                 interceptors=[self.faults],
+                sandboxed=True,
             ):
                 yield
         finally:
