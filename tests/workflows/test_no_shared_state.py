@@ -58,7 +58,9 @@ def _bound(body: list[ast.stmt]) -> set[str]:
             names |= {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
         else:
             names |= {
-                node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+                node.id
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
             }
     return names
 
@@ -77,7 +79,14 @@ def test_nothing_that_workflows_share_is_changed() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["global SEEN; SEEN = {}", "SEEN[key] = 1", "SEEN.update({})", "del SEEN[key]", "Kept.last = key", "SEEN['a'] += 1"],
+    [
+        "global SEEN; SEEN = {}",
+        "SEEN[key] = 1",
+        "SEEN.update({})",
+        "del SEEN[key]",
+        "Kept.last = key",
+        "SEEN['a'] += 1",
+    ],
 )
 def test_a_change_is_found(line: str) -> None:
     source = f"SEEN = {{}}\nclass Kept:\n    last = None\n    def keep(self, key):\n        {line}\n"
@@ -85,4 +94,6 @@ def test_a_change_is_found(line: str) -> None:
 
 
 def test_what_a_function_makes_itself_may_change() -> None:
-    assert not changes_to_shared_state("seen = {}\ndef count(keys):\n    seen = {}\n    seen[keys] = 1\n    return seen\n")
+    assert not changes_to_shared_state(
+        "seen = {}\ndef count(keys):\n    seen = {}\n    seen[keys] = 1\n    return seen\n"
+    )
