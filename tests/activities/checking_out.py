@@ -191,6 +191,14 @@ class CheckingOut:
         return await environment.run(activity, given)
 
 
+async def reserved(shop: Shop, lines: dict[str, int], **cart: Any) -> CheckingOut:
+    """A checkout that holds its units."""
+    checking = CheckingOut(shop, await shop.cart(lines, **cart))
+    await checking.validate()
+    await checking.reserve()
+    return checking
+
+
 async def stock(shop: Shop, sku: str) -> dict[str, tuple[int, int]]:
     """(on_hand, reserved) of a SKU by warehouse, where there is any."""
     rows = await shop.rows(

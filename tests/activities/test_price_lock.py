@@ -9,19 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from checkout.domain.tax import Destination
 from checkout.runtime.database import create_sessions, engine_for
 from checkout.store.pricing import PriceRules
-from tests.activities.checking_out import CheckingOut, context, refusal
+from tests.activities.checking_out import refusal, reserved
 from tests.support.at_once import at_once, database_errors
 from tests.support.invariants import check_invariants
 from tests.support.shop import Shop
 from tests.support.statements import counted
-
-
-async def reserved(shop: Shop, lines: dict[str, int], **cart: Any) -> CheckingOut:
-    """A checkout that holds its units."""
-    checking = CheckingOut(shop, await shop.cart(lines, **cart))
-    await checking.validate()
-    await checking.reserve()
-    return checking
 
 
 async def snapshot(shop: Shop) -> dict[str, Any]:
@@ -78,60 +70,6 @@ async def test_repeated_and_at_once_it_is_done_once(shop: Shop, engine: AsyncEng
     assert all(result == again for result in results)
     assert await shop.execute("SELECT redeemed FROM coupons") == 1
     await check_invariants(engine, at_rest=False)
-
-
-async def test_the_expected_total_is_compared(shop: Shop, engine: AsyncEngine) -> None:
-    await shop.product("MUG", 2500)
-    await shop.product("BOOK", 1000)
-    checking = await reserved(shop, {"MUG": 2, "BOOK": 1})
-    told = round((6000 + 490) * 1.19)
-    await shop.execute("UPDATE prices SET amount = 2600 WHERE amount = 2500")
-    error = await refusal(checking.lock(expected_total=told))
-    assert error.type == "total_mismatch"
-    assert context(error) == {
-        "expected_total": told,
-        "total": 7961,
-        "currency": "EUR",
-        "sub_total": 6200,
-        "discount_total": 0,
-        "shipping_total": 490,
-        "tax_total": 1271,
-        "lines": [{"sku": "MUG", "quantity": 2, "unit_price": 2600, "total": 6188}],
-    }
-    assert await shop.rows("SELECT * FROM price_snapshots") == []
-    assert (await checking.lock(expected_total=7961)).total == 7961
-    await check_invariants(engine, at_rest=False)
-
-
-@pytest.mark.parametrize(
-    ("statement", "total", "changed"),
-    [
-        (
-            "UPDATE tax_rates SET percent = 9, updated_at = clock_timestamp() WHERE tax_class = 'reduced'",
-            10272,
-            ["BOOK"],
-        ),
-        ("UPDATE exchange_rates SET rate = 2, updated_at = clock_timestamp()", 15511, ["MUG", "BOOK"]),
-        ("UPDATE shipping_options SET amount = 1000", 10366, []),
-    ],
-)
-async def test_lines_that_tax_and_exchange_rates_changed_are_told(
-    shop: Shop, engine: AsyncEngine, statement: str, total: int, changed: list[str]
-) -> None:
-    await shop.product("MUG", 2500)
-    await shop.product("BOOK", 1000, tax_class="reduced")
-    await shop.product("PEN", {"EUR": 300, "USD": 400}, tax_class="zero")
-    await shop.execute("INSERT INTO tax_rates (country, tax_class, percent) VALUES ('DE', 'zero', 0)")
-    await shop.execute("INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'USD', now(), 1.25)")
-    checking = await reserved(shop, {"MUG": 2, "BOOK": 1, "PEN": 1}, currency="USD")
-    told = (6250 + 1188) + (1250 + 88) + 400 + (900 + 171)
-    await shop.execute(statement)
-    error = await refusal(checking.lock(expected_total=told))
-    assert error.type == "total_mismatch"
-    assert (context(error)["expected_total"], context(error)["total"]) == (told, total)
-    assert [line["sku"] for line in context(error)["lines"]] == changed
-    await checking.undo()
-    await check_invariants(engine)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,24 @@ async def test_a_running_checkout_of_another_total_is_not_answered_as_this_one(
     assert await tokens_kept(stage) == []
 
 
+async def test_what_changed_since_the_cart_was_shown_is_told(http: httpx.AsyncClient, stage: Stage) -> None:
+    await stage.shop.execute(
+        "INSERT INTO promotions (code, name, kind, product_handle, basis_points) "
+        "VALUES ('MUGS', 'Mugs', 'product_percentage', 'mug', 1000)"
+    )
+    buyer = Buyer(http, await stage.cart(MUG=2, LAMP=1))
+    shown = (await buyer.cart())["total"]
+    await stage.shop.execute("UPDATE promotions SET ends_at = now()")
+    refused = problem(await buyer.start(expected_total=shown), 422, "total_mismatch")
+    now = (await buyer.cart())["total"]
+    context = refused["context"]
+    assert (context["expected_total"], context["total"], context["changed"]) == (shown, now, ["promotion"])
+    assert [(line["sku"], line["discount_total"], line["changed"]) for line in context["lines"]] == [
+        ("MUG", 0, ["promotion"])
+    ]
+    assert (await buyer.start(expected_total=now)).status_code == 201
+
+
 async def test_what_a_phase_refuses_holds_nothing(http: httpx.AsyncClient, stage: Stage) -> None:
     short = Buyer(http, await stage.cart(MUG=101, LAMP=121))
     refused = problem(await short.start(), 422, "insufficient_stock")

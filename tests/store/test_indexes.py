@@ -14,7 +14,7 @@ from checkout.store.checkouts import read_checkout, read_running_checkout
 from checkout.store.orders import list_orders, read_order
 from checkout.store.owner import Owner
 from checkout.store.pricing import EURO_PRICES
-from tests.activities.checking_out import CheckingOut
+from tests.activities.checking_out import CheckingOut, refusal
 from tests.support.shop import ADDRESS, Shop
 
 BIG_SHOP = Path(__file__).with_name("big_shop.sql")
@@ -47,7 +47,10 @@ async def test_no_statement_reads_a_whole_table(
         await carts.set_coupon(session, owner, cart, "TEN", EURO_PRICES)
         await carts.set_shipping_option(session, owner, cart, "standard", EURO_PRICES)
     undone, done = [CheckingOut(shop, await shop.cart({"MUG": 1}, coupon_code="TEN")) for _ in range(2)]
-    await undone.until_priced()
+    await undone.validate()
+    await undone.reserve()
+    await refusal(undone.lock(expected_total=1))
+    await undone.lock()
     await undone.undo()
     await done.complete()
     reference = (await done.row())["order_reference"]

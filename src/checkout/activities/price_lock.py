@@ -1,7 +1,6 @@
 """Phase 3, price_lock: freeze the prices and count the redemptions; its compensation: discard them, give those back."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +13,8 @@ from checkout.domain.pricing import Pricing, price_cart
 from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
 from checkout.store import snapshots
-from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.fence import Held, begin_compensation, enter, finish
+from checkout.store.price_changes import changes_since_shown
 from checkout.store.pricing import LoadedCart, PriceRules, load_cart, reckoning
 
 PHASE = Phase.PRICE_LOCK
@@ -49,7 +49,7 @@ class PriceLock:
             loaded = await load_cart(session, given.cart_id, self.rules, reserved_for=given.checkout_id)
             pricing = price_cart(loaded.pricing).require_sound()
         if given.expected_total is not None and given.expected_total != pricing.total:
-            raise _mismatch(given.expected_total, loaded, pricing)
+            raise await _mismatch(session, given.expected_total, held, loaded, pricing)
         result = await finish(
             session,
             held,
@@ -65,13 +65,16 @@ class PriceLock:
         return result
 
 
-def _mismatch(expected: int, loaded: LoadedCart, pricing: Pricing) -> DefiniteFailure:
-    """Both totals, what the new one is made of, and the lines whose price, tax or rate changed since then."""
-    changed: list[dict[str, Any]] = [
-        {"sku": priced.sku, "quantity": priced.quantity, "unit_price": priced.unit_price, "total": priced.total}
-        for line, priced in zip(loaded.lines, pricing.lines, strict=True)
-        if line.price_changed
-    ]
+async def _mismatch(
+    session: AsyncSession, expected: int, held: Held, loaded: LoadedCart, pricing: Pricing
+) -> DefiniteFailure:
+    """Both totals, what the new one is made of, and what changed of it since the storefront was shown the cart.
+
+    ``changed`` names kinds: ``price``, ``rate``, ``promotion``, ``coupon``, ``tax``, ``shipping``; of lines those that
+    something changed for. Where stock was short and the start took what there was, ``adjustments`` says so.
+    """
+    changes = await changes_since_shown(session, loaded)
+    figures = ("quantity", "unit_price", "discount_total", "tax_total", "total")
     context = {
         "expected_total": expected,
         "total": pricing.total,
@@ -80,7 +83,17 @@ def _mismatch(expected: int, loaded: LoadedCart, pricing: Pricing) -> DefiniteFa
         "discount_total": pricing.discount_total,
         "shipping_total": pricing.shipping_total,
         "tax_total": pricing.tax_total,
-        "lines": changed,
+        "changed": list(changes.cart),
+        "lines": [
+            {
+                "sku": line.sku,
+                **{name: getattr(line, name) for name in figures},
+                "changed": list(changes.lines[line.sku]),
+            }
+            for line in pricing.lines
+            if changes.lines[line.sku]
+        ],
+        **({"adjustments": held.checkout.adjustments} if held.checkout.adjustments else {}),
     }
     return DefiniteFailure("total_mismatch", f"the total is {pricing.total}, not {expected}", context)
 

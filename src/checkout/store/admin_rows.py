@@ -283,7 +283,7 @@ _NOT_MAPPED = {PaymentAttempt: ["token"]}
 
 
 def _touch(_mapper: Any, _connection: Any, row: Any) -> None:
-    """An edit is a change like any other, with its time (that of prices is a trigger's)."""
+    """An edit is a change like any other, with its time."""
     row.updated_at = func.now()
 
 

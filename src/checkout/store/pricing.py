@@ -52,8 +52,6 @@ class LoadedLine:
     quantity: int
     position: int
     active: bool
-    price_changed: bool
-    """Whether its price, its tax or the rate that converts it was changed after the line was put in."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,7 @@ async def load_cart(
     )
     return LoadedCart(
         cart={**cart, **{name: datetime.fromisoformat(cart[name]) for name in ("created_at", "updated_at")}},
-        lines=tuple(
-            _loaded_line(line, _rules_of(row["taxes"], row["rates"], line, cart["currency"])) for line in lines
-        ),
+        lines=tuple(_loaded_line(line) for line in lines),
         addresses=addresses,
         pricing=pricing,
         discount_ids=ids,
@@ -151,14 +147,7 @@ def _line_input(line: Mapping[str, Any]) -> LineInput:
     )
 
 
-def _rules_of(taxes: list[Any] | None, rates: list[Any] | None, line: Mapping[str, Any], currency: str) -> list[Any]:
-    """The rules besides its price that decide what a line costs: rates of its tax, and those that convert its price."""
-    own = [tax for tax in taxes or () if tax["tax_class"] == line["tax_class"]]
-    return own if currency in (line["prices"] or {}) else [*own, *(rates or ())]
-
-
-def _loaded_line(line: Mapping[str, Any], decided_by: Iterable[Mapping[str, Any]]) -> LoadedLine:
-    since = datetime.fromisoformat(line["updated_at"])
+def _loaded_line(line: Mapping[str, Any]) -> LoadedLine:
     return LoadedLine(
         variant_id=line["variant_id"],
         sku=line["sku"],
@@ -166,8 +155,6 @@ def _loaded_line(line: Mapping[str, Any], decided_by: Iterable[Mapping[str, Any]
         quantity=line["quantity"],
         position=line["position"],
         active=line["active"],
-        price_changed=line["price_changed"]
-        or any(datetime.fromisoformat(rule["updated_at"]) > since for rule in decided_by),
     )
 
 
@@ -203,14 +190,13 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
             'variant_id', l.variant_id, 'position', l.position, 'quantity', {quantity}, 'sku', v.sku,
             'product_title', p.title, 'variant_title', v.title, 'handle', p.handle, 'category', p.category,
             'tax_class', v.tax_class, 'weight_grams', v.weight_grams, 'active', v.active AND p.active,
-            'prices', prices.amounts, 'updated_at', l.updated_at,
-            'price_changed', COALESCE(prices.updated_at > l.updated_at, false))
+            'prices', prices.amounts)
         ORDER BY l.position, l.variant_id)
         FROM cart_lines l
         JOIN variants v ON v.id = l.variant_id
         JOIN products p ON p.id = v.product_id
         LEFT JOIN LATERAL (
-            SELECT jsonb_object_agg(currency, amount) AS amounts, max(updated_at) AS updated_at
+            SELECT jsonb_object_agg(currency, amount) AS amounts
             FROM prices WHERE variant_id = l.variant_id AND currency IN (cart.currency, :base)) prices ON true
         WHERE l.cart_id = cart.id) AS lines,
     (SELECT jsonb_agg(to_jsonb(a)) FROM cart_addresses a WHERE a.cart_id = cart.id) AS addresses,
@@ -222,10 +208,9 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
         FROM tax_rates t WHERE t.country IN (cart.country, :home)) AS taxes,
     (SELECT jsonb_agg(to_jsonb(s)) FROM shipping_options s
         WHERE s.active AND s.country IN (cart.country, '') AND s.currency IN (cart.currency, :base)) AS shipping,
-    (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text,
-            'updated_at', newest.updated_at))
+    (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text))
         FROM (VALUES (CAST(:base AS text), cart.currency), ('EUR', cart.currency), ('EUR', :base)) p (base, currency)
-        CROSS JOIN LATERAL (SELECT e.rate, e.updated_at FROM exchange_rates e
+        CROSS JOIN LATERAL (SELECT e.rate FROM exchange_rates e
             WHERE e.base = p.base AND e.currency = p.currency ORDER BY e.date DESC LIMIT 1) newest
         WHERE cart.currency <> :base) AS rates
 FROM cart

@@ -60,5 +60,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "attempts_left": 2,
         **_CHECKOUT,
     },
-    "total_mismatch": {"detail": "The total is 5938, not 5000.", "context": {"total": 5938, "expected_total": 5000}},
+    "total_mismatch": {
+        "detail": "The total is 5938, not 5000.",
+        "phase": "price_lock",
+        "context": {
+            "total": 5938,
+            "expected_total": 5000,
+            "currency": "EUR",
+            "changed": ["price"],
+            "lines": [{"sku": "MUG-BLUE", "quantity": 2, "unit_price": 2500, "total": 5355, "changed": ["price"]}],
+        },
+        **_CHECKOUT,
+    },
 }

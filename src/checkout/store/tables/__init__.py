@@ -7,7 +7,7 @@ from checkout.store.tables.checkouts import Checkout
 from checkout.store.tables.gateway import GatewayEvent, UnowedMoney
 from checkout.store.tables.orders import Order, OrderLine
 from checkout.store.tables.payments import PaymentAttempt
-from checkout.store.tables.prices import PriceSnapshot, PriceSnapshotLine
+from checkout.store.tables.prices import PriceChange, PriceSnapshot, PriceSnapshotLine
 from checkout.store.tables.promotions import Coupon, CouponRedemption, Promotion, PromotionRedemption
 from checkout.store.tables.stock import Reservation, Stock, StockMovement, Warehouse
 from checkout.store.tables.tax_shipping import ExchangeRate, ShippingOption, TaxRate
@@ -25,6 +25,7 @@ __all__ = [
     "OrderLine",
     "PaymentAttempt",
     "Price",
+    "PriceChange",
     "PriceSnapshot",
     "PriceSnapshotLine",
     "Product",

@@ -1,9 +1,13 @@
-"""The frozen prices of a checkout: one snapshot for the cart and one for each line (G2). Money in minor units."""
+"""The frozen prices of a checkout: one snapshot for the cart and one for each line (G2). Money in minor units.
+
+Beside them, when what prices come from changed last.
+"""
 
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Numeric
+from sqlalchemy import BigInteger, Index, Numeric
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from checkout.store.tables.base import Moment, Table, document, money, now, text, time
@@ -67,3 +71,19 @@ class PriceSnapshotLine(Table, table=True):
     tax_breakdown: list[Any] = document(empty="[]")
     coupon_code: str | None = text(nullable=True)
     promotion_details: list[Any] = document(empty="[]")
+
+
+class PriceChange(Table, table=True):
+    """When a price, or a rule that prices come from, changed last: written by triggers, whoever changes it.
+
+    ``kind`` is ``price``, ``rate``, ``promotion``, ``coupon``, ``tax`` or ``shipping``, ``rule`` what the row is known
+    by, ``about`` what it concerns, such as country, region and class of a tax rate; nothing for the variant ``rule``.
+    """
+
+    __tablename__ = "price_changes"
+    __table_args__ = (Index("ix_price_changes_rules", "changed_at", postgresql_where="kind <> 'price'"),)
+
+    kind: str = text(primary_key=True)
+    rule: str = text(primary_key=True)
+    about: list[Any] = Field(sa_type=JSONB, primary_key=True)
+    changed_at: Moment = now()
