@@ -37,8 +37,13 @@ class Route:
         return dict(max(examples, key=lambda example: len(json.dumps(example))))
 
     @property
-    def needs_session(self) -> bool:
-        """Whether it is refused without a token."""
+    def for_admins(self) -> bool:
+        """Whether it takes an admin's token, not a session's."""
+        return self.path.startswith("/admin/")
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether it is refused without one."""
         return any("token_missing" in str(answer) for answer in self.operation["responses"].values())
 
     def url(self, **names: str) -> str:

@@ -7,7 +7,9 @@ import jwt
 import pytest
 
 from checkout.api.problems import Problem
-from checkout.api.security import Operator, Session, Tokens
+from checkout.api.security import Admin, Session, Tokens
+from checkout.domain.words import Role
+from checkout.runtime.admins import NamedToken
 
 KEY = "k" * 64
 ADMIN = "admin-token-of-the-tests"
@@ -24,7 +26,15 @@ def test_a_minted_token_says_who_asks(session: Session) -> None:
 
 
 def test_the_admin_token_is_an_operator() -> None:
-    assert TOKENS.read(ADMIN) == Operator()
+    assert TOKENS.read(ADMIN) == Admin("admin", Role.OPERATOR)
+
+
+def test_further_admins_are_known_by_their_tokens() -> None:
+    tokens = Tokens(KEY, ADMIN, (NamedToken("ada", Role.VIEWER, "a" * 16), NamedToken("bob", Role.OPERATOR, "b" * 16)))
+    assert tokens.read("a" * 16) == Admin("ada", Role.VIEWER)
+    assert tokens.read("b" * 16) == Admin("bob", Role.OPERATOR)
+    assert tokens.read(ADMIN) == Admin("admin", Role.OPERATOR)
+    assert tokens.admin("a" * 17) is None
 
 
 #: The year 2100. A fixed time, because the tokens become the tests' names, which must be the same in every process.

@@ -12,7 +12,7 @@ from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
 from checkout.api.resources import Resources
-from checkout.api.routes import carts, checkouts, health, orders, payments, products
+from checkout.api.routes import admin, carts, checkouts, health, orders, payments, products
 from checkout.api.security import Tokens
 from checkout.runtime.settings import Settings
 
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     documentation_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
-    for resource in (products, carts, checkouts, orders, payments, health):
+    for resource in (products, carts, checkouts, orders, payments, admin, health):
         app.include_router(resource.router)
     describe(app)
     catalogue = CatalogueAdmin(app, app.state.tokens)

@@ -25,6 +25,8 @@ KINDS: dict[str, Kind] = {
     "token_expired": Kind(401, "Token expired"),
     "session_required": Kind(403, "Session token needed"),
     "customer_required": Kind(403, "Customer's token needed"),
+    "admin_required": Kind(403, "Admin token needed"),
+    "operator_required": Kind(403, "Operator's role needed"),
     # What is asked for.
     "sku_not_found": Kind(404, "SKU not found"),
     "cart_not_found": Kind(404, "Cart not found"),

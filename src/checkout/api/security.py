@@ -1,7 +1,10 @@
-"""Who asks: session tokens (JWT, HS256) and the operator's token.
+"""Who asks: session tokens (JWT, HS256) and admin tokens.
 
 A session token says which session asks (``sub``), as which customer when one is signed in (``customer_id``), and until
 when (``exp``). The API mints one with the first cart; a shop's own backend mints the others with the same key.
+
+An admin token is a secret that the settings name: ``ADMIN_TOKEN`` is an operator's, ``ADMIN_TOKENS`` names others, each
+with a role.
 """
 
 import hmac
@@ -14,6 +17,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from checkout.api.problems import Problem
+from checkout.domain.words import Role
+from checkout.runtime.admins import ADMIN, NamedToken
 from checkout.runtime.settings import Settings
 
 ALGORITHM = "HS256"
@@ -32,8 +37,11 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Operator:
-    """Whoever holds ``ADMIN_TOKEN``."""
+class Admin:
+    """Whoever holds an admin token: what the audit log calls him, and what he may do."""
+
+    name: str
+    role: Role
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,13 @@ class Tokens:
 
     secret_key: str
     admin_token: str
+    admins: tuple[NamedToken, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Tokens":
         """Raises SettingsError where a secret is missing."""
         settings.require_secrets("secret_key", "admin_token")
-        return cls(settings.secret("secret_key"), settings.secret("admin_token"))
+        return cls(settings.secret("secret_key"), settings.secret("admin_token"), settings.admins)
 
     def mint(self, session: Session, *, life: int = TOKEN_LIFE) -> str:
         """A token for a session, valid for ``life`` seconds."""
@@ -56,14 +65,26 @@ class Tokens:
             claims["customer_id"] = session.customer_id
         return jwt.encode(claims, self.secret_key, algorithm=ALGORITHM)
 
-    def read(self, token: str) -> Session | Operator:
+    @property
+    def all_admins(self) -> tuple[NamedToken, ...]:
+        """Every admin, whoever holds ``ADMIN_TOKEN`` first."""
+        return (NamedToken(ADMIN, Role.OPERATOR, self.admin_token), *self.admins)
+
+    def read(self, token: str) -> Session | Admin:
         """Who holds this token.
 
         Raises Problem ``token_expired`` or ``token_invalid`` (401).
         """
-        if hmac.compare_digest(token.encode(), self.admin_token.encode()):
-            return Operator()
-        return self.session(token)
+        return self.admin(token) or self.session(token)
+
+    def admin(self, token: str) -> Admin | None:
+        """The admin who holds this token, None where it is no admin's."""
+        found = None
+        for one in self.all_admins:
+            # All are compared, each in constant time: how long it takes tells nothing.
+            if hmac.compare_digest(token.encode(), one.token.encode()):
+                found = Admin(one.name, one.role)
+        return found
 
     def session(self, token: str) -> Session:
         """The session of a session token. Raises Problem as :meth:`read` does."""
@@ -110,7 +131,7 @@ def tokens(request: Request) -> Tokens:
 TokensDep = Annotated[Tokens, Depends(tokens)]
 
 
-def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Operator | None:
+def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Admin | None:
     """Who asks; None without an ``Authorization`` header. Raises Problem (401) where the header says nothing."""
     if credentials is not None:
         return tokens.read(credentials.credentials)
@@ -119,13 +140,13 @@ def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Ses
     return None
 
 
-Caller = Annotated[Session | Operator | None, Depends(caller)]
+Caller = Annotated[Session | Admin | None, Depends(caller)]
 
 
 def session_if_any(caller: Caller) -> Session | None:
-    """The session that asks, None where nobody is named. Raises Problem (403) for an operator, who owns no carts."""
-    if isinstance(caller, Operator):
-        raise Problem("session_required", "This route takes a session token, not the operator's.")
+    """The session that asks, None where nobody is named. Raises Problem (403) for an admin, who owns no carts."""
+    if isinstance(caller, Admin):
+        raise Problem("session_required", "This route takes a session token, not an admin's.")
     return caller
 
 
@@ -138,3 +159,16 @@ def session(found: Annotated[Session | None, Depends(session_if_any)]) -> Sessio
 
 OptionalSession = Annotated[Session | None, Depends(session_if_any)]
 CurrentSession = Annotated[Session, Depends(session)]
+
+
+def admin(caller: Caller) -> Admin:
+    """The admin who asks. Raises Problem (401, 403) where it is nobody, or a storefront's session."""
+    if caller is None:
+        raise _unauthorized("token_missing", "Send Authorization: Bearer with an admin token.")
+    if isinstance(caller, Session):
+        raise Problem("admin_required", "This route takes an admin token, not a session's.")
+    return caller
+
+
+#: Whoever may look: of any role. What changes something is ``api.audit.ActingDep``, which asks for an operator.
+CurrentAdmin = Annotated[Admin, Depends(admin)]

@@ -127,6 +127,13 @@ class OrderStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+class Role(StrEnum):
+    """What the holder of an admin token may do: look, or act as well."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
 class OnShortage(StrEnum):
     """What a start wants when stock is short: refuse the whole, or take what there is and say so."""
 

@@ -16,11 +16,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from checkout.domain.countries import is_country
 from checkout.domain.currencies import is_currency
+from checkout.runtime.admins import TOKEN_LENGTH, NamedToken, named_tokens
 
 PREFIX = "CHECKOUT_"
 # HS256 keys shorter than the hash's output weaken the signature (RFC 7518, section 3.2).
 SECRET_LENGTH = 32
-ADMIN_TOKEN_LENGTH = 16
 
 SecretName = Literal["secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret"]
 
@@ -76,7 +76,9 @@ class Settings(BaseSettings):
     temporal_task_queue: str = _text("checkout", "Task queue of the worker")
     temporal_port: int = _port(7233, "Port of the Temporal server that `checkout dev` runs")
     temporal_ui_port: int = _port(8233, "Port of the Temporal UI that `checkout dev` runs")
-    temporal_ui_url: str = _text("http://127.0.0.1:8233", "Where people reach the Temporal UI", "an http or https URL")
+    temporal_ui_url: str | None = _text(
+        None, "Where people reach the Temporal UI; unset: the admin API links to none", "an http or https URL"
+    )
     temporal_api_key: SecretStr | None = _text(None, "API key of Temporal Cloud (turns TLS on)", "an API key")
     temporal_tls: bool = _setting(False, "Connect to Temporal over TLS", "true or false")
     temporal_tls_ca: Path | None = _setting(None, "CA certificate of the Temporal server (PEM)", "a file that exists")
@@ -148,17 +150,35 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = _setting(
         None,
         "Bearer token of an operator",
-        f"{ADMIN_TOKEN_LENGTH} characters or more, random",
-        min_length=ADMIN_TOKEN_LENGTH,
+        f"{TOKEN_LENGTH} characters or more, random",
+        min_length=TOKEN_LENGTH,
+    )
+    admin_tokens: SecretStr | None = _setting(
+        None,
+        "Further admins, each with a token: a viewer looks, an operator acts; separated by commas",
+        "name:viewer:token or name:operator:token, names and tokens each once, tokens of "
+        f"{TOKEN_LENGTH} characters or more",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "Origins whose pages may call the API, separated by commas", "origins such as https://shop.example, or *"
+    )
+
+    overdue_after: int = _seconds(60, "Seconds after its deadline from which an open checkout counts as stuck", 86_400)
+    stuck_after: int = _seconds(
+        1800, "Seconds in one phase, or giving back, from which a checkout counts as stuck", 604_800
     )
 
     log_format: Literal["json", "console"] = _setting("json", "How log lines look", "json or console")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "The least severe log lines that are written", "debug, info, warning or error"
     )
+
+    @field_validator("admin_tokens")
+    @classmethod
+    def _check_admins(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            named_tokens(value.get_secret_value())
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -244,6 +264,11 @@ class Settings(BaseSettings):
     def max_ttl(self) -> int:
         """Seconds from the start after which no extension helps."""
         return max(1, round(self.max_ttl_minutes * 60))
+
+    @property
+    def admins(self) -> tuple[NamedToken, ...]:
+        """Those of ``admin_tokens``."""
+        return () if self.admin_tokens is None else named_tokens(self.admin_tokens.get_secret_value())
 
     def require_database_url(self) -> str:
         """The database's libpq URI.

@@ -82,6 +82,7 @@ class _Audit(AuditBackend):
     async def log(self, entry: AuditEntry, request: Request) -> None:
         log.info(
             "catalogue changed",
+            who=request.session.get("name"),
             action=entry.action,
             table=entry.identity,
             key=entry.pk,

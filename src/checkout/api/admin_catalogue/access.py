@@ -1,4 +1,4 @@
-"""Who may use the catalogue admin: whoever knows ``ADMIN_TOKEN``, for a working day, from its own pages alone."""
+"""Who may use the catalogue admin: operators, for a working day, from its own pages alone."""
 
 import hashlib
 import hmac
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from checkout.api.security import Tokens
+from checkout.domain.words import Role
 
 #: Life of a login, in seconds.
 SESSION_LIFE = 8 * 3600
@@ -28,25 +29,30 @@ _POLICY = (
 
 
 class AdminLogin(AuthenticationBackend):
-    """A login by the admin token. The session's cookie is signed, and worthless once token or key are changed."""
+    """A login by an operator's token. The session's cookie is signed, and worthless once token or key are changed."""
 
     def __init__(self, tokens: Tokens, path: str) -> None:
-        self._token = tokens.admin_token
+        self._tokens = tokens
         # Keys of their own, so that neither a cookie nor what signs it is good for anything else.
         key = hmac.digest(tokens.secret_key.encode(), b"catalogue admin session", hashlib.sha256).hex()
-        self._mark = hmac.digest(tokens.secret_key.encode(), self._token.encode(), hashlib.sha256).hex()[:32]
+        self._marks = {
+            one.name: hmac.digest(tokens.secret_key.encode(), one.token.encode(), hashlib.sha256).hex()[:32]
+            for one in tokens.all_admins
+            if one.role is Role.OPERATOR
+        }
         self.middlewares = [
             Middleware(OwnPages),
             Middleware(SessionCookie, secret_key=key, path=path),
         ]
 
     async def login(self, request: Request) -> bool:
-        """Whether the form holds the token."""
+        """Whether the form holds an operator's token."""
         given = (await request.form()).get("password")
-        if not isinstance(given, str) or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
+        admin = self._tokens.admin(given.strip()) if isinstance(given, str) else None
+        if admin is None or admin.name not in self._marks:
             return False
         request.session.clear()
-        request.session["mark"] = self._mark
+        request.session.update(name=admin.name, mark=self._marks[admin.name])
         return True
 
     async def logout(self, request: Request) -> bool:
@@ -56,13 +62,13 @@ class AdminLogin(AuthenticationBackend):
 
     async def authenticate(self, request: Request) -> bool:
         """Whether the session was begun with the token of today."""
-        mark = request.session.get("mark")
-        return isinstance(mark, str) and hmac.compare_digest(mark, self._mark)
+        mark, ours = request.session.get("mark"), self._marks.get(str(request.session.get("name")))
+        return isinstance(mark, str) and ours is not None and hmac.compare_digest(mark, ours)
 
     @override
     async def get_user_id(self, request: Request) -> str:
-        """Who acts, for the log: there is one token, so there is one name."""
-        return "operator"
+        """Who acts, for the log."""
+        return str(request.session.get("name"))
 
 
 class SessionCookie:

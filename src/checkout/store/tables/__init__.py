@@ -1,5 +1,6 @@
 """The tables of the shop (SQLModel). The migrations make them; a test holds the two together."""
 
+from checkout.store.tables.admin import AdminAction
 from checkout.store.tables.base import Table
 from checkout.store.tables.carts import Cart, CartAddress, CartLine
 from checkout.store.tables.catalogue import Price, Product, Variant
@@ -13,6 +14,7 @@ from checkout.store.tables.stock import Reservation, Stock, StockMovement, Wareh
 from checkout.store.tables.tax_shipping import ExchangeRate, ShippingOption, TaxRate
 
 __all__ = [
+    "AdminAction",
     "Cart",
     "CartAddress",
     "CartLine",

@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Computed, Index
 from sqlmodel import Field
 
 from checkout.store.tables.base import Moment, Table, document, money, now, text, time
 
 _CLOSED = "'completed', 'failed', 'expired', 'cancelled'"
+#: Nothing can happen any more.
+CLOSED = f"state IN ({_CLOSED})"
+#: Closed without an order.
+UNDONE = "state IN ('failed', 'expired', 'cancelled')"
 #: Not closed: someone has yet to finish it.
 OPEN = f"state NOT IN ({_CLOSED})"
 #: May still complete: at most one checkout of a cart is in such a state.
@@ -19,7 +23,8 @@ class Checkout(Table, table=True):
 
     A trigger gives every change the next ``version`` and notifies ``checkout_changed`` with ``{"id", "version"}``.
     ``results`` keeps what each finished phase answered, so that a repeat answers the same; ``attempt_id`` is the
-    payment attempt that counts. ``total`` is null until prices are locked.
+    payment attempt that counts. ``total`` is null until prices are locked. The database itself derives ``closed_at``,
+    and ``refused``: whether a failure was the buyer's doing, so that it does not count as one of ours.
     """
 
     __tablename__ = "checkouts"
@@ -40,6 +45,15 @@ class Checkout(Table, table=True):
         Index("ix_checkouts_customer_id", "customer_id", "created_at", postgresql_where="customer_id IS NOT NULL"),
         Index("ix_checkouts_session_id", "session_id", "created_at"),
         Index("ix_checkouts_open", "expires_at", postgresql_where=OPEN),
+        # For ops (store/listing.py, store/statistics.py): written once for each checkout, when it is closed.
+        Index("ix_checkouts_closed", "state", "created_at", "id", postgresql_where=CLOSED),
+        Index("ix_checkouts_undone", "state", "phase", "created_at", "id", postgresql_where=UNDONE),
+        Index(
+            "ix_checkouts_closed_at",
+            "closed_at",
+            postgresql_include=["state", "phase", "refused", "locked_at"],
+            postgresql_where="closed_at IS NOT NULL",
+        ),
         Index("uq_checkouts_running", "cart_id", unique=True, postgresql_where=RUNNING),
     )
 
@@ -71,3 +85,11 @@ class Checkout(Table, table=True):
     last_error: dict[str, Any] | None = document()
     failure: dict[str, Any] | None = document()
     order_reference: str | None = text(nullable=True)
+    closed_at: Moment = time(
+        nullable=True, sa_column_args=[Computed("COALESCE(completed_at, failed_at)", persisted=True)]
+    )
+    refused: bool | None = Field(
+        default=None,
+        nullable=True,
+        sa_column_args=[Computed("(failure ->> 'benign')::boolean", persisted=True)],
+    )
