@@ -1,6 +1,7 @@
 """The migrations make what the tables say, and can be run by several at once."""
 
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,8 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, create_engine
 
+import checkout.store.migrations
 from checkout.store.migrate import current_revision, head_revision, upgrade
 from checkout.store.tables import Table
+
+MIGRATIONS = Path(checkout.store.migrations.__file__).parent
 
 
 def test_the_migrated_schema_is_that_of_the_tables(database_url: str) -> None:
@@ -66,3 +70,14 @@ def test_a_failed_migration_leaves_nothing(database_url: str) -> None:
     assert current_revision(database_url) is None
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT to_regclass('products')").fetchone() == (None,)
+
+
+def test_each_revision_follows_the_one_before_and_has_scripts_of_its_own() -> None:
+    versions = sorted(path.name for path in (MIGRATIONS / "versions").glob("0*.py"))
+    revisions = [name.partition("_")[0] for name in versions]
+    assert revisions == [f"{number:04}" for number in range(1, len(versions) + 1)], versions
+    assert sorted(path.name for path in (MIGRATIONS / "sql").iterdir()) == revisions
+    for name, revision, before in zip(versions, revisions, ["", *revisions], strict=False):
+        text = (MIGRATIONS / "versions" / name).read_text()
+        assert f'\nrevision = "{revision}"\n' in text, name
+        assert (f'\ndown_revision = "{before}"\n' in text) == bool(before), name

@@ -2,12 +2,12 @@
 
 from checkout.store.migrations.scripts import run_scripts
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     """Make the table, the columns and the indexes."""
-    run_scripts("0003")
+    run_scripts("0004")
