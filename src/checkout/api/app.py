@@ -11,6 +11,7 @@ from checkout.api import documentation_page, problems
 from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
+from checkout.api.idempotency import Idempotency
 from checkout.api.resources import Resources
 from checkout.api.routes import admin, carts, checkouts, health, orders, payments, products
 from checkout.api.security import Tokens
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(resource.router)
     describe(app)
     catalogue = CatalogueAdmin(app, app.state.tokens)
+    app.add_middleware(Idempotency)
     app.add_middleware(BodyLimits)
     if settings.cors_origins:
         # The outermost, so that a page can read the problem of a refused body too.

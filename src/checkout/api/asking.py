@@ -5,16 +5,18 @@ from typing import Annotated, Any
 from fastapi import Depends
 
 from checkout.api.engine import Ended, Run, StillRunning
+from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Pay
 from checkout.api.outcomes import RUNNING, closing, ended_badly, expired, total_mismatch
 from checkout.api.paying import check_can_pay
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
+from checkout.api.shown_checkout import as_answered
 from checkout.api.starting import Answered, checked_ttl
 from checkout.domain import contract
 from checkout.domain.ids import new_attempt_id
-from checkout.domain.messages import CancelRequest, ConfirmRequest, ExtendRequest, PayRequest
+from checkout.domain.messages import CancelRequest, CheckoutView, ConfirmRequest, ExtendRequest, PayRequest
 from checkout.domain.words import State
 from checkout.store import payments
 from checkout.store.owner import Owner
@@ -28,13 +30,13 @@ class Asking:
         self._settings = resources.settings
         self._reading = Reading(resources)
 
-    async def pay(self, owner: Owner, checkout_id: str, payment: Pay) -> Answered:
+    async def pay(self, owner: Owner, checkout_id: str, payment: Pay, intent: Intent) -> Answered:
         """200 with the checkout, 202 where it still runs. Raises Problem for a decline and all else."""
         check_can_pay(self._settings, payment)
         run = await self._reading.run(owner, checkout_id)
         attempt_id = await self._store_attempt(run, payment)
         try:
-            await self._ask(run, contract.PAY, PayRequest(attempt_id, payment.expected_total))
+            answered = await self._ask(run, contract.PAY, PayRequest(attempt_id, payment.expected_total), intent)
         except StillRunning:
             return await self._still_running(owner, run)
         except Ended:
@@ -48,15 +50,18 @@ class Asking:
                 raise total_mismatch(shown, payment.expected_total) or problem from None
             raise
         shown = await self._reading.get(owner, checkout_id)
+        if intent.repeated:
+            await self._discard_attempt(attempt_id)  # the workflow has taken up that of an earlier run
+            shown = as_answered(shown, answered)
         if bad := ended_badly(shown):
             raise bad
         return (202 if shown.state in RUNNING else 200), shown
 
-    async def confirm(self, owner: Owner, checkout_id: str) -> Checkout:
+    async def confirm(self, owner: Owner, checkout_id: str, intent: Intent) -> Checkout:
         """The checkout after a look at the gateway, whatever came of it. Raises Problem where the buyer denied."""
         run = await self._reading.run(owner, checkout_id)
         try:
-            await self._ask(run, contract.CONFIRM, ConfirmRequest())
+            await self._ask(run, contract.CONFIRM, ConfirmRequest(), intent)
         except StillRunning:
             await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
         except Ended:
@@ -66,12 +71,12 @@ class Asking:
             raise bad
         return shown
 
-    async def extend(self, owner: Owner, checkout_id: str, ttl_seconds: int) -> Checkout:
+    async def extend(self, owner: Owner, checkout_id: str, ttl_seconds: int, intent: Intent) -> Checkout:
         """The checkout with its new deadline. Raises Problem."""
         request = ExtendRequest(checked_ttl(ttl_seconds, self._settings.ttl, self._settings.max_ttl))
         run = await self._reading.run(owner, checkout_id)
         try:
-            await self._ask(run, contract.EXTEND, request)
+            await self._ask(run, contract.EXTEND, request, intent)
         except StillRunning:
             await self._engine.latest_run(run.cart_id)
             raise Problem(
@@ -81,11 +86,11 @@ class Asking:
             raise await self._closed(owner, run, "not_extendable", "cannot be extended any more") from None
         return await self._reading.get(owner, checkout_id)
 
-    async def cancel(self, owner: Owner, checkout_id: str) -> Answered:
+    async def cancel(self, owner: Owner, checkout_id: str, intent: Intent) -> Answered:
         """200 once all is given back, 202 while that takes longer. Raises Problem once the order is being made."""
         run = await self._reading.run(owner, checkout_id)
         try:
-            await self._ask(run, contract.CANCEL, CancelRequest())
+            await self._ask(run, contract.CANCEL, CancelRequest(), intent)
         except StillRunning:
             return await self._still_running(owner, run)
         except Ended:
@@ -97,15 +102,15 @@ class Asking:
             raise await self._closed(owner, run, "too_late", "can no longer be cancelled") from None
         return 200, await self._reading.get(owner, checkout_id)
 
-    async def _ask(self, run: Run, name: str, request: Any) -> None:
+    async def _ask(self, run: Run, name: str, request: Any, intent: Intent) -> CheckoutView:
         try:
-            await self._engine.update(run, name, request)
+            return await self._engine.update(run, name, request, intent.update_id)
         except Ended:
             # A run that was reset goes on under another run id than the row's.
             latest = await self._engine.latest_run(run.cart_id)
             if latest is None or not latest.running or latest.checkout_id != run.checkout_id:
                 raise
-            await self._engine.update(latest, name, request)
+            return await self._engine.update(latest, name, request, intent.update_id)
 
     async def _still_running(self, owner: Owner, run: Run) -> Answered:
         await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away

@@ -48,7 +48,7 @@ class BodyLimits:
             await problem.response()(scope, receive, send)
             return
         if body is not None:  # else the caller is gone
-            await self.app(scope, _replay(body, receive), send)
+            await self.app(scope, replay(body, receive), send)
 
 
 async def _admit(scope: Scope, receive: Receive) -> bytes | None:
@@ -136,7 +136,8 @@ async def _read(receive: Receive) -> bytes | None:
             return b"".join(chunks)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read, whole, then what comes after it."""
     sent = False
 
     async def replay() -> Message:

@@ -16,6 +16,8 @@ KINDS: dict[str, Kind] = {
     "malformed_json": Kind(400, "Malformed JSON"),
     "validation_failed": Kind(422, "Invalid request"),
     "card_number_refused": Kind(422, "Card numbers are not taken"),
+    "idempotency_key_reused": Kind(422, "Idempotency-Key reused"),
+    "idempotency_key_in_use": Kind(409, "Idempotency-Key in use"),
     "body_too_large": Kind(413, "Body too large"),
     "route_not_found": Kind(404, "No such route"),
     "method_not_allowed": Kind(405, "Method not allowed"),

@@ -7,11 +7,17 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from checkout.api.codes import kind_of
+from checkout.api.idempotency import KEY, MAX_KEY
 from checkout.api.models.base import Answer, Request
 from checkout.api.models.checkouts import EXAMPLES as CHECKOUTS
 from checkout.api.models.problems import EXAMPLES, ProblemDetails
 from checkout.api.problems import MEDIA_TYPE
 from checkout.domain.words import State
+
+_KEY_DESCRIPTION = (
+    "Of your choice, new for each request: a repeat with the same key and body has no further effect, and is answered "
+    "as the first one was, with `Idempotent-Replayed: true`. Kept for 24 hours, for this session."
+)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -76,6 +82,9 @@ def describe(app: FastAPI) -> None:
             for name, schema in schemas.items():
                 if examples.get(name):
                     schema["examples"] = examples[name]
+            for method, operation in _operations(document):
+                if method == "post" and "security" in operation:
+                    _add_idempotency_key(operation)
             for media in _media(document):
                 _add_examples(media, examples)
             app.openapi_schema = document
@@ -85,11 +94,27 @@ def describe(app: FastAPI) -> None:
 
 
 def _media(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for _, operation in _operations(document):
+        yield from operation.get("requestBody", {}).get("content", {}).values()
+        for answer in operation["responses"].values():
+            yield from answer.get("content", {}).values()
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in document["paths"].values():
-        for operation in path.values():
-            yield from operation.get("requestBody", {}).get("content", {}).values()
-            for answer in operation["responses"].values():
-                yield from answer.get("content", {}).values()
+        yield from path.items()
+
+
+def _add_idempotency_key(operation: dict[str, Any]) -> None:
+    schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY}
+    operation.setdefault("parameters", []).append(
+        {"name": KEY, "in": "header", "required": False, "schema": schema, "description": _KEY_DESCRIPTION}
+    )
+    for status, answer in problems("idempotency_key_in_use", "idempotency_key_reused", "validation_failed").items():
+        there = operation["responses"].setdefault(str(status), answer)
+        content = answer["content"][MEDIA_TYPE]["examples"] | there["content"][MEDIA_TYPE]["examples"]
+        there["content"][MEDIA_TYPE]["examples"] = content
+        there["description"] = ", ".join(f"`{code}`" for code in content)
 
 
 def _add_examples(media: dict[str, Any], examples: dict[str, list[Any]]) -> None:

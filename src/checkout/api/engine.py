@@ -80,8 +80,10 @@ class Engine:
         self._client = client
         self._task_queue = task_queue
 
-    async def start(self, checkout: CheckoutInput) -> CheckoutView:
+    async def start(self, checkout: CheckoutInput, update_id: str | None = None) -> CheckoutView:
         """Start this checkout, or meet the one of its cart that runs: the view says which, by its id.
+
+        A run answers an ``update_id`` once, and every repeat with the same, also after it has closed; None is random.
 
         Raises Problem where the running one refuses (``checkout_in_progress``, ``checkout_closing``), StillRunning, and
         Ended where the one that was met ended meanwhile.
@@ -93,20 +95,23 @@ class Engine:
             self._client.execute_update_with_start_workflow(
                 contract.START,
                 StartRequest(checkout.session_id, checkout.checkout_id),
+                id=update_id,
                 start_workflow_operation=operation,
                 result_type=CheckoutView,
                 rpc_timeout=timedelta(seconds=UPDATE_WAIT),
             )
         )
 
-    async def update(self, run: Run, name: str, request: Any) -> CheckoutView:
+    async def update(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
         """Ask a running checkout to ``pay``, ``extend`` or ``cancel``, by the names and messages of the contract.
+
+        ``update_id`` as in :meth:`start`.
 
         Raises Problem where it refuses, StillRunning, and Ended where it runs no more.
         """
         return await self._answer(
             self._handle(run).execute_update(
-                name, request, result_type=CheckoutView, rpc_timeout=timedelta(seconds=UPDATE_WAIT)
+                name, request, id=update_id, result_type=CheckoutView, rpc_timeout=timedelta(seconds=UPDATE_WAIT)
             )
         )
 

@@ -83,6 +83,13 @@ def live_answer(answer: models.LiveCheckout, view: CheckoutView | None, max_ttl:
     return answer.model_copy(update={"waiting_for": _waiting(view)})
 
 
+def as_answered(answer: models.LiveCheckout, view: CheckoutView) -> models.LiveCheckout:
+    """What the workflow answered some time ago, where the payment was declined and the checkout has gone on since."""
+    if view.version >= answer.version or view.last_error is None or view.state is not State.AWAITING_PAYMENT:
+        return answer
+    return _merged(answer, view, 0)
+
+
 def _merged(answer: models.LiveCheckout, view: CheckoutView, max_ttl: int) -> models.LiveCheckout:
     locked_at = answer.locked_at if view.locked_at is None else datetime.fromisoformat(view.locked_at)
     expires_at = answer.expires_at if view.expires_at is None else datetime.fromisoformat(view.expires_at)

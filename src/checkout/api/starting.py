@@ -1,12 +1,15 @@
 """``POST /checkouts``: start a cart's checkout, or meet the one that runs, and wait a while for what comes of it."""
 
 import asyncio
+import itertools
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends
 
-from checkout.api.engine import UPDATE_WAIT, Ended, StillRunning
+from checkout.api.engine import UPDATE_WAIT, Ended, Run, StillRunning
+from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Payment, Start
 from checkout.api.outcomes import OPENING, RUNNING, closing, ended_badly, total_mismatch
 from checkout.api.paying import check_can_pay
@@ -14,8 +17,9 @@ from checkout.api.problems import Problem, unavailable
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
+from checkout.domain import contract
 from checkout.domain.ids import new_attempt_id, new_checkout_id
-from checkout.domain.messages import CheckoutInput, Limits
+from checkout.domain.messages import CheckoutInput, Limits, StartRequest
 from checkout.store import payments
 from checkout.store.errors import CartOrdered
 from checkout.store.holds import CartHold, read_hold
@@ -33,24 +37,65 @@ class Starting:
         self._changes, self._settings = resources.changes, resources.settings
         self._reading = Reading(resources)
 
-    async def start(self, owner: Owner, wanted: Start) -> Answered:
-        """201, 200 or 202 with the checkout. Raises Problem for all else; nothing is held then."""
+    async def start(self, owner: Owner, wanted: Start, intent: Intent) -> Answered:
+        """201, 200 or 202 with the checkout. Raises Problem for all else; nothing is held then.
+
+        A start that finds the cart's last checkout closing may begin several in turn, of which the last counts; their
+        ids follow from the intent, so that a repeat finds what an earlier run has begun, whether it runs or has ended.
+        """
         ttl = checked_ttl(wanted.ttl_seconds, self._settings.ttl, self._settings.max_ttl)
         if wanted.payment is not None:
             check_can_pay(self._settings, wanted.payment, "payment.")
         give_up = asyncio.get_running_loop().time() + UPDATE_WAIT
+        number = 0
+        if intent.repeated:
+            number, run = await self._begun(owner, wanted.cart_id, intent)
+            with suppress(_Closing):
+                if run is not None:
+                    return await self._join(owner, run, intent.part(number - 1))
         while True:
             hold = await self._database.read(lambda session: read_hold(session, owner, wanted.cart_id))
             if hold.order_reference is not None:
                 raise CartOrdered(hold.order_reference)
             try:
-                return await self._once(owner, wanted, ttl)
+                return await self._once(owner, wanted, ttl, intent.part(number))
             except _Closing as met:
+                number += met.begun
                 if not await self._reopened(owner, hold, give_up):
                     raise met.problem from None
 
-    async def _once(self, owner: Owner, wanted: Start, ttl: int) -> Answered:
-        checkout_id = new_checkout_id(wanted.cart_id)
+    async def _begun(self, owner: Owner, cart_id: str, intent: Intent) -> tuple[int, Run | None]:
+        """How many checkouts earlier runs of this start have begun, and the run of the last one."""
+        last: Run | None = None
+        for number in itertools.count():
+            run = await self._run(owner, new_checkout_id(cart_id, intent.part(number).seed))
+            if run is None:
+                return number, last
+            last = run
+        raise AssertionError("unreachable: counting does not end")
+
+    async def _run(self, owner: Owner, checkout_id: str) -> Run | None:
+        try:
+            return await self._reading.run(owner, checkout_id)
+        except Problem as problem:
+            if problem.code != "checkout_not_found":
+                raise
+            return None
+
+    async def _join(self, owner: Owner, run: Run, intent: Intent) -> Answered:
+        """Wait for what an earlier run of this start has begun, if there is still something to wait for."""
+        with suppress(StillRunning, Ended):
+            try:
+                request = StartRequest(owner.session_id, run.checkout_id)
+                await self._engine.update(run, contract.START, request, intent.update_id)
+            except Problem as problem:
+                if problem.code == "temporal_unavailable":
+                    raise
+                # It is ending, and takes no start that it has not taken before: its row says how.
+        return await self._answer(owner, run.checkout_id)
+
+    async def _once(self, owner: Owner, wanted: Start, ttl: int, intent: Intent) -> Answered:
+        checkout_id = new_checkout_id(wanted.cart_id, intent.seed)
         checkout = CheckoutInput(
             checkout_id=checkout_id,
             cart_id=wanted.cart_id,
@@ -63,12 +108,13 @@ class Starting:
             limits=replace(self._limits(), ttl=ttl),
         )
         try:
-            met = (await self._engine.start(checkout)).checkout_id
+            met = (await self._engine.start(checkout, intent.update_id)).checkout_id
         except StillRunning:
             return await self._unanswered(owner, checkout)
         except Ended:
             await self._discard_attempt(checkout)
-            raise _Closing(closing()) from None
+            latest = await self._engine.latest_run(checkout.cart_id)
+            raise _Closing(closing(), begun=latest is not None and latest.checkout_id == checkout_id) from None
         except Problem as problem:
             if problem.code != "temporal_unavailable":  # then the workflow may have started with it
                 await self._discard_attempt(checkout)
@@ -77,13 +123,15 @@ class Starting:
             raise
         if met != checkout_id:
             return await self._met(owner, checkout, met)
-        return await self._answer(owner, checkout)
+        if intent.repeated:
+            await self._discard_attempt(checkout)  # unless this is the one that the checkout was begun with
+        return await self._answer(owner, checkout_id)
 
-    async def _answer(self, owner: Owner, checkout: CheckoutInput) -> Answered:
+    async def _answer(self, owner: Owner, checkout_id: str) -> Answered:
         """What became of the checkout that this start began."""
-        shown = await self._reading.get(owner, checkout.checkout_id)
+        shown = await self._reading.get(owner, checkout_id)
         if shown.failure is not None and shown.failure.code == "checkout_closing":
-            raise _Closing(closing(shown.id))
+            raise _Closing(closing(shown.id), begun=True)
         if bad := ended_badly(shown):
             raise bad
         return (202 if shown.state in RUNNING else 201), shown
@@ -102,7 +150,7 @@ class Starting:
         if run is None:
             raise unavailable("temporal")
         if run.checkout_id == checkout.checkout_id:
-            return await self._answer(owner, checkout)
+            return await self._answer(owner, checkout.checkout_id)
         if not run.running:
             raise _Closing(closing())
         view = await self._engine.view(run)
@@ -146,8 +194,9 @@ class Starting:
 
     async def _discard_attempt(self, checkout: CheckoutInput) -> None:
         """Erase the token of an attempt that no workflow will ever take up."""
-        if checkout.attempt_id is not None:
-            await self._database.write(lambda session: payments.discard_unused(session, checkout.checkout_id))
+        attempt_id = checkout.attempt_id
+        if attempt_id is not None:
+            await self._database.write(lambda session: payments.discard_attempt(session, attempt_id))
 
     def _return_url(self, checkout_id: str) -> str | None:
         url = self._settings.return_url
@@ -166,11 +215,15 @@ class Starting:
 
 
 class _Closing(Exception):
-    """The cart's last checkout is being closed; the problem to answer when that takes too long."""
+    """The cart's last checkout is being closed; the problem to answer when that takes too long.
 
-    def __init__(self, problem: Problem) -> None:
+    ``begun``: this start had begun a checkout of its own, which came to nothing.
+    """
+
+    def __init__(self, problem: Problem, *, begun: bool = False) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+        self.begun = begun
 
 
 def checked_ttl(ttl: int | None, default: int, maximum: int) -> int:

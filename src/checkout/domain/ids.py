@@ -3,14 +3,19 @@
 A checkout's id embeds its cart's, so that the workflow of a checkout is found before its row exists.
 """
 
+import hashlib
 import secrets
 
 #: Crockford's base 32 in lower case: no letter that is read for a digit.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def _token(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+def _token(length: int, seed: str | None = None) -> str:
+    """Random; with a ``seed``, the same each time for the same one."""
+    if seed is None:
+        return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    digest = hashlib.sha512(seed.encode()).digest()
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:length])
 
 
 def new_session_id() -> str:
@@ -18,14 +23,14 @@ def new_session_id() -> str:
     return f"ses_{_token(26)}"
 
 
-def new_cart_id() -> str:
-    """A cart: ``cart_`` and 100 random bits."""
-    return f"cart_{_token(20)}"
+def new_cart_id(seed: str | None = None) -> str:
+    """A cart: ``cart_`` and 100 bits, random, or those of a request's ``seed``."""
+    return f"cart_{_token(20, seed)}"
 
 
-def new_checkout_id(cart_id: str) -> str:
-    """A checkout of the given cart: ``chk_``, the cart's part, ``_`` and 50 random bits."""
-    return f"chk_{cart_id.removeprefix('cart_')}_{_token(10)}"
+def new_checkout_id(cart_id: str, seed: str | None = None) -> str:
+    """A checkout of the given cart: ``chk_``, the cart's part, ``_`` and 50 bits, random, or those of a ``seed``."""
+    return f"chk_{cart_id.removeprefix('cart_')}_{_token(10, seed)}"
 
 
 def cart_of(checkout_id: str) -> str | None:

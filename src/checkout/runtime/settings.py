@@ -159,6 +159,9 @@ class Settings(BaseSettings):
         "name:viewer:token or name:operator:token, names and tokens each once, tokens of "
         f"{TOKEN_LENGTH} characters or more",
     )
+    idempotency_lease: int = _seconds(
+        30, "Seconds after which a repeat takes over a keyed request whose process died", 3600
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "Origins whose pages may call the API, separated by commas", "origins such as https://shop.example, or *"
     )

@@ -72,13 +72,15 @@ class CartView:
         return codes + list(dict.fromkeys(p.code for p in self.pricing.problems if p.blocking))
 
 
-async def create_cart(session: AsyncSession, owner: Owner, currency: str, email: str | None = None) -> str:
-    """Make an empty cart and give its id."""
-    cart_id = new_cart_id()
+async def create_cart(
+    session: AsyncSession, owner: Owner, currency: str, email: str | None = None, *, seed: str | None = None
+) -> str:
+    """Make an empty cart and give its id; with the ``seed`` of a request, once however often it is repeated."""
+    cart_id = new_cart_id(seed)
     await session.execute(
         text(
             "INSERT INTO carts (id, session_id, customer_id, currency, email) "
-            "VALUES (:id, :session_id, :customer_id, :currency, :email)"
+            "VALUES (:id, :session_id, :customer_id, :currency, :email) ON CONFLICT (id) DO NOTHING"
         ),
         {**_owner(owner), "id": cart_id, "currency": currency, "email": email},
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.api.documentation import BODY, SESSION, STORED, problems
+from checkout.api.idempotency import IntentDep
 from checkout.api.models import carts as models
 from checkout.api.models.checkouts import CartCheckout
 from checkout.api.paths import CartId, Sku
@@ -68,13 +69,18 @@ ChangeDep = Annotated[Change, Depends()]
     responses=problems(*BODY, "token_invalid", "token_expired", "session_required", *STORED),
 )
 async def create(
-    body: models.NewCart, caller: OptionalSession, tokens: TokensDep, database: DatabaseDep, rules: RulesDep
+    body: models.NewCart,
+    caller: OptionalSession,
+    tokens: TokensDep,
+    database: DatabaseDep,
+    rules: RulesDep,
+    intent: IntentDep,
 ) -> models.CreatedCart:
     """Without a token the answer has a new session's: send it as ``Authorization: Bearer`` from then on."""
     session = caller or Session(new_session_id())
 
     async def work(transaction: AsyncSession) -> CartView:
-        cart_id = await store.create_cart(transaction, owner_of(session), body.currency, body.email)
+        cart_id = await store.create_cart(transaction, owner_of(session), body.currency, body.email, seed=intent.seed)
         return await store.view_cart(transaction, owner_of(session), cart_id, rules)
 
     cart = cart_answer(await database.write(work))

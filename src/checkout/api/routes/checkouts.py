@@ -9,6 +9,7 @@ from sse_starlette import EventSourceResponse
 from checkout.api.asking import AskingDep
 from checkout.api.documentation import BODY, ENGINE, SESSION, answer, problems
 from checkout.api.events import events
+from checkout.api.idempotency import IntentDep
 from checkout.api.models import checkouts as models
 from checkout.api.models.carts import COUPON_PROBLEMS
 from checkout.api.paths import CheckoutId
@@ -78,13 +79,15 @@ PING = 15
         ),
     },
 )
-async def start(body: models.Start, owner: OwnerDep, starting: StartingDep, response: Response) -> models.Checkout:
+async def start(
+    body: models.Start, owner: OwnerDep, starting: StartingDep, intent: IntentDep, response: Response
+) -> models.Checkout:
     """Locks the cart, holds its stock and freezes its prices; with ``payment`` it pays as well.
 
     Of several starts at once exactly one is answered 201. When a phase refuses, nothing is held and the cart is open
     again by the time the answer arrives.
     """
-    response.status_code, checkout = await starting.start(owner, body)
+    response.status_code, checkout = await starting.start(owner, body, intent)
     response.headers["Location"] = f"/checkouts/{checkout.id}"
     return checkout
 
@@ -154,13 +157,18 @@ async def watch(
     },
 )
 async def pay(
-    checkout_id: CheckoutId, body: models.Pay, owner: OwnerDep, asking: AskingDep, response: Response
+    checkout_id: CheckoutId,
+    body: models.Pay,
+    owner: OwnerDep,
+    asking: AskingDep,
+    intent: IntentDep,
+    response: Response,
 ) -> models.Checkout:
     """Authorizes the locked total, makes the order, captures and takes the goods out of stock.
 
     A declined card leaves ``attempts_left``; at 0 all is given back.
     """
-    response.status_code, checkout = await asking.pay(owner, checkout_id, body)
+    response.status_code, checkout = await asking.pay(owner, checkout_id, body, intent)
     return checkout
 
 
@@ -176,13 +184,14 @@ async def confirm(
     checkout_id: CheckoutId,
     owner: OwnerDep,
     asking: AskingDep,
+    intent: IntentDep,
     body: models.Nothing | None = None,  # noqa: ARG001 - whatever is sent in it is refused
 ) -> models.Checkout:
     """After ``requires_action``: looks at the gateway at once, without waiting for its event.
 
     May be sent at any time and repeated: it says nothing but that it is time to look. 402 when the buyer has denied.
     """
-    return await asking.confirm(owner, checkout_id)
+    return await asking.confirm(owner, checkout_id, intent)
 
 
 @router.post(
@@ -190,9 +199,11 @@ async def confirm(
     summary="Move the deadline",
     responses=problems(*ASKING, "not_extendable", "checkout_expired", "checkout_closing", "checkout_busy"),
 )
-async def extend(checkout_id: CheckoutId, body: models.Extend, owner: OwnerDep, asking: AskingDep) -> models.Checkout:
+async def extend(
+    checkout_id: CheckoutId, body: models.Extend, owner: OwnerDep, asking: AskingDep, intent: IntentDep
+) -> models.Checkout:
     """To now + ttl, cut to the start + the shop's maximum, and never earlier than it was."""
-    return await asking.extend(owner, checkout_id, body.ttl_seconds)
+    return await asking.extend(owner, checkout_id, body.ttl_seconds, intent)
 
 
 @router.post(
@@ -208,9 +219,10 @@ async def cancel(
     checkout_id: CheckoutId,
     owner: OwnerDep,
     asking: AskingDep,
+    intent: IntentDep,
     response: Response,
     body: models.Nothing | None = None,  # noqa: ARG001 - whatever is sent in it is refused
 ) -> models.Checkout:
     """Until the order is being made; repeated, the same answer."""
-    response.status_code, checkout = await asking.cancel(owner, checkout_id)
+    response.status_code, checkout = await asking.cancel(owner, checkout_id, intent)
     return checkout

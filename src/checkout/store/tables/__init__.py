@@ -6,6 +6,7 @@ from checkout.store.tables.carts import Cart, CartAddress, CartLine
 from checkout.store.tables.catalogue import Price, Product, Variant
 from checkout.store.tables.checkouts import Checkout
 from checkout.store.tables.gateway import GatewayEvent, UnowedMoney
+from checkout.store.tables.idempotency import IdempotencyKey
 from checkout.store.tables.orders import Order, OrderLine
 from checkout.store.tables.payments import PaymentAttempt
 from checkout.store.tables.prices import PriceChange, PriceSnapshot, PriceSnapshotLine
@@ -23,6 +24,7 @@ __all__ = [
     "CouponRedemption",
     "ExchangeRate",
     "GatewayEvent",
+    "IdempotencyKey",
     "Order",
     "OrderLine",
     "PaymentAttempt",
