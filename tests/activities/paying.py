@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import aiohttp
 import psycopg
 from psycopg.rows import dict_row
 from temporalio.testing import ActivityEnvironment
 
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
+from checkout.activities.payment_check import PaymentCheck
+from checkout.activities.unowed import Unowed
 from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id
 from checkout.domain.messages import (
     Authorization,
@@ -21,14 +24,18 @@ from checkout.domain.messages import (
     Captured,
     Compensated,
     CompensationInput,
+    Funds,
+    PaymentCheckInput,
     PhaseInput,
+    Returned,
+    UnowedInput,
 )
 from checkout.domain.words import Outcome
 from checkout.payments.port import Payment, Unavailable
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from checkout.store import payments
 from checkout.store.tables import Cart, Checkout
-from tests.support.gateway import GatewayServer, Interposed
+from tests.support.gateway import GatewayServer, Hook, Interposed
 
 TOTAL = 5938
 In = TypeVar("In")
@@ -76,7 +83,7 @@ class Paying:
             )
         self.execute("UPDATE carts SET locked_by = %s WHERE id = %s", self.checkout_id, self.cart_id)
 
-    async def attempt(self, token: str | None = "tok_visa") -> str:  # noqa: S107 - a test card
+    async def attempt(self, token: str | None = "tok_visa", method: str = "card") -> str:  # noqa: S107 - a test card
         """Store a payment attempt as the API does."""
         attempt_id = new_attempt_id()
         async with self.sessions.begin() as session:
@@ -86,7 +93,7 @@ class Paying:
                 checkout_id=self.checkout_id,
                 cart_id=self.cart_id,
                 gateway="simulated",
-                method="card",
+                method=method,
                 token=token,
             )
         return attempt_id
@@ -107,6 +114,20 @@ class Paying:
         activities = PaymentCapture(self.sessions, self.gateway)
         return await self.run(activities.capture, PhaseInput(self.checkout_id, self.cart_id))
 
+    async def approval(self, attempt_id: str) -> Authorization:
+        """Look whether the buyer has approved."""
+        activities = PaymentCheck(self.sessions, self.gateway)
+        return await self.run(activities.approval, PaymentCheckInput(self.checkout_id, self.cart_id, attempt_id))
+
+    async def funds(self, attempt_id: str) -> Funds:
+        """Look whether the transfer has arrived."""
+        activities = PaymentCheck(self.sessions, self.gateway)
+        return await self.run(activities.funds, PaymentCheckInput(self.checkout_id, self.cart_id, attempt_id))
+
+    async def give_back_unowed(self, payment_id: str, attempt_id: str) -> Returned:
+        activities = Unowed(self.sessions, self.gateway)
+        return await self.run(activities.give_back, UnowedInput(payment_id, self.checkout_id, attempt_id))
+
     async def void(self) -> Compensated:
         """The compensation of the authorization, spoken to the gateway itself: past every hook."""
         return await self.run(PaymentAuthorization(self.sessions, self.gateway.real).void, self.compensation())
@@ -114,6 +135,19 @@ class Paying:
     async def refund(self) -> Compensated:
         """The compensation of the capture, through the hooks."""
         return await self.run(PaymentCapture(self.sessions, self.gateway).refund, self.compensation())
+
+    # -- the buyer, and his bank ---------------------------------------------------------------------------------
+
+    async def act(self, attempt_id: str, outcome: str, amount: int | None = None) -> None:
+        """What they do at the gateway, at the address of the attempt's payment, whether it is still shown or not."""
+        payment_id = self.row(attempt_id)["gateway_payment_id"]
+        with psycopg.connect(self.server.database_url) as connection:
+            found = connection.execute("SELECT action FROM gateway.payments WHERE payment_id = %s", [payment_id])
+            [action] = found.fetchone() or [None]
+        body = {"outcome": outcome} if amount is None else {"outcome": outcome, "amount": amount}
+        address = f"{self.server.url}/actions/{action}"
+        async with aiohttp.ClientSession() as session, session.post(address, json=body) as response:
+            assert response.status == 200, await response.text()
 
     async def run(self, activity: Callable[[In], Awaitable[Out]], given: In) -> Out:
         return await ActivityEnvironment().run(activity, given)
@@ -195,6 +229,20 @@ def changed(**values: Any) -> Callable[[Payment | None], Awaitable[Payment]]:
         return dataclasses.replace(payment, **values)
 
     return change
+
+
+def first(hook: Hook) -> Hook:
+    """The hook, for the first call alone."""
+    done = False
+
+    async def run(payment: Payment | None) -> Payment | None:
+        nonlocal done
+        if done:
+            return None
+        done = True
+        return await hook(payment)
+
+    return run
 
 
 async def lose() -> None:
