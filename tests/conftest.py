@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from tests.support import databases, servers
 from tests.support.gateway import GatewayServer, running_gateway
+from tests.support.stripe.server import StripeServer, running_stripe
 from tests.support.temporal import TemporalEnvironment, drop_namespace, temporal_environment
 
 _SERVERS_OF_YOURS = ("CHECKOUT_DATABASE_URL", "CHECKOUT_TEMPORAL_ADDRESS")
@@ -99,4 +100,11 @@ def gateway_server() -> Iterator[GatewayServer]:
     Tell its payments apart by their checkout.
     """
     with databases.fresh_database() as uri, running_gateway(uri) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stripe_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeServer]:
+    """A Stripe that the tests of this process share: localstripe, extended. Tell payments apart by their checkout."""
+    with running_stripe(tmp_path_factory.mktemp("stripe")) as server:
         yield server

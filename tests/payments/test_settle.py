@@ -7,7 +7,7 @@ import pytest
 from checkout.payments.port import Declined, Gateway, GatewayStatus, Payment, Refused, Unavailable
 from checkout.payments.settle import ROUNDS, settle_to_zero
 from tests.payments.conftest import Create
-from tests.payments.harness import KEYS
+from tests.payments.harness import KEYS, Case
 from tests.support.gateway import Interposed, once
 
 
@@ -27,7 +27,7 @@ async def test_whatever_state_it_is_in_nothing_is_left(gateway: Gateway, create:
     await gateway.confirm(partly.payment_id, key="partly-confirm")
     await gateway.capture(partly.payment_id, amount=4000, key="partly-capture")
     await gateway.refund(partly.payment_id, amount=1500, key="partly-refund")
-    declined = await create("tok_chargeDeclined", key="declined")
+    declined = await create(Case.DECLINED, key="declined")
     with pytest.raises(Declined):
         await gateway.confirm(declined.payment_id, key="declined-confirm")
 

@@ -1,0 +1,1 @@
+"""Stripe behind the gateway port: PaymentIntents with manual capture, one for each payment attempt."""

@@ -1,0 +1,70 @@
+"""What Stripe answers instead of an object, in the port's words.
+
+Source: https://docs.stripe.com/error-handling and https://docs.stripe.com/error-low-level. Only an answer about the
+payment is definite. All else is tried again and seen by ops, in a sentence that repeats nothing secret.
+"""
+
+import aiohttp
+import stripe
+
+from checkout.payments.port import Declined, GatewayError, Refused, Unavailable
+from checkout.payments.stripe.declines import decline_code
+from checkout.payments.stripe.objects import payment_of
+from checkout.runtime.settings import PREFIX
+
+#: What a call may raise.
+FAILURES = (stripe.StripeError, aiohttp.ClientError, TimeoutError)
+#: The parameters in which a buyer's token is passed on.
+_TOKEN_PARAMETERS = frozenset({"payment_method", "card[token]", "card"})
+
+
+def gateway_error(failure: Exception, *, card_matters: bool) -> GatewayError:
+    """The port's error for one of FAILURES. ``card_matters``: whether the operation is one that a card can fail."""
+    if isinstance(failure, stripe.IdempotencyError) and failure.http_status == 400:
+        return Refused("idempotency_key_reused", _sentence(failure))
+    if isinstance(failure, stripe.CardError):
+        return _declined(failure) if card_matters else Refused(failure.code or "card_error", _sentence(failure))
+    if isinstance(failure, stripe.InvalidRequestError):
+        if card_matters and failure.param in _TOKEN_PARAMETERS:
+            return Declined(decline_code(("resource_missing",)))
+        return Refused(failure.code or "invalid_request", _sentence(failure))
+    return Unavailable(_why(failure))
+
+
+def is_busy(failure: Exception) -> bool:
+    """Whether the same request, or another one about the same object, is under way: its end is a moment away."""
+    return isinstance(failure, stripe.StripeError) and (failure.http_status == 409 or failure.code == "lock_timeout")
+
+
+def is_kept_fault(failure: Exception) -> bool:
+    """Whether this is the fault of an earlier request with the same key, which Stripe keeps and repeats for a day."""
+    if not isinstance(failure, stripe.APIError) or (failure.http_status or 0) < 500:
+        return False
+    return any(
+        name.lower() == "idempotent-replayed" and value == "true" for name, value in (failure.headers or {}).items()
+    )
+
+
+def _declined(failure: stripe.CardError) -> Declined:
+    error = None if failure.error is None else failure.error.to_dict()
+    intent = None if error is None else error.get("payment_intent")
+    code = decline_code((None if error is None else error.get("decline_code"), failure.code))
+    # A PaymentIntent inside an error is not expanded, and nothing of a declined one has moved.
+    return Declined(code, None if intent is None else payment_of({**intent, "latest_charge": None}))
+
+
+def _sentence(failure: stripe.StripeError) -> str:
+    return str(failure.user_message or "")
+
+
+def _why(failure: Exception) -> str:
+    if isinstance(failure, stripe.AuthenticationError):
+        return f"Stripe does not know the key in {PREFIX}STRIPE_SECRET_KEY, or it has expired"
+    if isinstance(failure, stripe.PermissionError):
+        return f"the key in {PREFIX}STRIPE_SECRET_KEY may not do this: {_sentence(failure)}"
+    if isinstance(failure, stripe.APIConnectionError):
+        return f"Stripe was not reached: {type(failure.__cause__ or failure).__name__}"
+    if isinstance(failure, stripe.StripeError):
+        said = _sentence(failure) or type(failure).__name__
+        return f"Stripe answered {failure.http_status} to request {failure.request_id or 'without an id'}: {said}"
+    return f"Stripe was not reached: {type(failure).__name__}"
