@@ -65,11 +65,20 @@ def test_help_shows_an_example() -> None:
 
 def test_what_is_missing_is_one_line_each(tmp_path: Path) -> None:
     database = {"CHECKOUT_DATABASE_URL": "postgresql://db/shop"}
+    stripe = [f"CHECKOUT_{name} is not set" for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "RETURN_URL")]
     cases: list[tuple[str, dict[str, str], list[str]]] = [
         ("migrate", {}, ["CHECKOUT_DATABASE_URL is not set"]),
         ("api", database, ["CHECKOUT_SECRET_KEY is not set", "CHECKOUT_ADMIN_TOKEN is not set"]),
         ("gateway", database, ["CHECKOUT_GATEWAY_API_KEY is not set"]),
         ("worker", database, ["CHECKOUT_GATEWAY_API_KEY is not set"]),
+        ("api", {**database, "CHECKOUT_PAYMENT_GATEWAY": "stripe"}, stripe),
+        ("worker", {**database, "CHECKOUT_PAYMENT_GATEWAY": "stripe"}, stripe),
+        ("dev", {"CHECKOUT_PAYMENT_GATEWAY": "stripe"}, stripe),
+        (
+            "worker",
+            {"CHECKOUT_STRIPE_SECRET_KEY": "pk_live_1"},
+            ["CHECKOUT_STRIPE_SECRET_KEY is wrong, needed: sk_test_…"],
+        ),
         ("api", {"CHECKOUT_SECRET_KEY": "short"}, ["CHECKOUT_SECRET_KEY is wrong, needed: 32 characters or more"]),
     ]
 

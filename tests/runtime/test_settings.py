@@ -25,7 +25,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TTL_MINUTES", "-1", "'-1', needed: minutes, more than 0"),
         ("MAX_TTL_MINUTES", "1441", "at most 1440"),
         ("PRICE_DRIFT_TOLERANCE", "0.5", "a whole number from 0"),
-        ("PAYMENT_GATEWAY", "paypal", "needed: simulated"),
+        ("PAYMENT_GATEWAY", "paypal", "needed: simulated or stripe"),
+        ("STRIPE_SECRET_KEY", "pk_test_123", "sk_test_…, sk_live_…, or a restricted rk_…"),
+        ("STRIPE_SECRET_KEY", "whsec_123", "sk_test_…, sk_live_…, or a restricted rk_…"),
+        ("STRIPE_SECRET_KEY", "sk_test_", "sk_test_…, sk_live_…, or a restricted rk_…"),
+        ("STRIPE_PUBLISHABLE_KEY", "sk_test_123", "pk_test_… or pk_live_…"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_test_123", "whsec_…"),
+        ("STRIPE_API_BASE", "api.stripe.com", "an https URL; with a test key also http"),
         ("PAYMENT_AUTH_TIMEOUT", "0", "whole seconds, 1 to 86400"),
         ("CORS_ORIGINS", "https://shop.example,shop.example", "origins such as https://shop.example"),
         ("CORS_ORIGINS", "https://shop.example/path", "origins such as https://shop.example"),
@@ -84,7 +90,7 @@ def test_secrets_are_not_shown_by_repr() -> None:
 
 def test_there_is_no_default_secret() -> None:
     with pytest.raises(SettingsError) as error:
-        load_settings().require_secrets("secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret")
+        load_settings().require("secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret")
 
     assert [line.split(" ")[0] for line in error.value.lines] == [
         "CHECKOUT_SECRET_KEY",
@@ -135,3 +141,48 @@ def test_a_misspelt_variable_is_told_the_right_name() -> None:
     assert unknown_variables({"CHECKOUT_HTTPPORT": "1", "CHECKOUT_HTTP_PORT": "2", "HOME": "/"}) == [
         "CHECKOUT_HTTPPORT is not a setting; CHECKOUT_HTTP_PORT is"
     ]
+
+
+@pytest.mark.parametrize(
+    ("secret", "other", "value", "says"),
+    [
+        (
+            "sk_live_1",
+            "STRIPE_PUBLISHABLE_KEY",
+            "pk_test_1",
+            "is of live mode and CHECKOUT_STRIPE_PUBLISHABLE_KEY",
+        ),
+        (
+            "rk_test_1",
+            "STRIPE_PUBLISHABLE_KEY",
+            "pk_live_1",
+            "is of test mode and CHECKOUT_STRIPE_PUBLISHABLE_KEY",
+        ),
+        (
+            "sk_live_1",
+            "STRIPE_API_BASE",
+            "http://127.0.0.1:8420",
+            "is of live mode and CHECKOUT_STRIPE_API_BASE is not https",
+        ),
+    ],
+)
+def test_test_and_live_do_not_mix(
+    monkeypatch: pytest.MonkeyPatch, secret: str, other: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv("CHECKOUT_STRIPE_SECRET_KEY", secret)
+    monkeypatch.setenv(f"CHECKOUT_{other}", value)
+
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+
+    assert len(error.value.lines) == 1
+    assert str(error.value).startswith("CHECKOUT_STRIPE_SECRET_KEY ")
+    assert says in str(error.value)
+    assert secret not in str(error.value)
+
+
+def test_keys_of_one_mode_are_taken_and_not_shown() -> None:
+    settings = load_settings(stripe_secret_key="sk_live_abc", stripe_publishable_key="pk_live_abc")
+
+    assert settings.secret("stripe_secret_key") == "sk_live_abc"
+    assert "sk_live_abc" not in repr(settings)

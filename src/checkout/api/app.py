@@ -15,6 +15,7 @@ from checkout.api.idempotency import Idempotency
 from checkout.api.resources import Resources
 from checkout.api.routes import admin, carts, checkouts, health, orders, payments, products
 from checkout.api.security import Tokens
+from checkout.payments.adapters import check_gateway
 from checkout.runtime.settings import Settings
 
 EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
@@ -23,7 +24,7 @@ EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimi
 def create_app(settings: Settings) -> FastAPI:
     """The API. It starts while Postgres or Temporal is away, and says so in ``/health/ready``.
 
-    Raises SettingsError where a secret or the database's URI is missing.
+    Raises SettingsError where a secret, the database's URI or what the payment gateway needs is missing.
     """
 
     @asynccontextmanager
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     settings.require_database_url()
+    check_gateway(settings)
     app = FastAPI(
         title="Durable Checkout",
         version=version("durable-checkout"),

@@ -55,7 +55,7 @@ class Tokens:
     @classmethod
     def of(cls, settings: Settings) -> "Tokens":
         """Raises SettingsError where a secret is missing."""
-        settings.require_secrets("secret_key", "admin_token")
+        settings.require("secret_key", "admin_token")
         return cls(settings.secret("secret_key"), settings.secret("admin_token"), settings.admins)
 
     def mint(self, session: Session, *, life: int = TOKEN_LIFE) -> str:

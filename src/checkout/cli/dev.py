@@ -9,6 +9,8 @@ from checkout.runtime.settings import PREFIX, Settings, load_settings, unknown_v
 def dev() -> None:
     """Run everything: PostgreSQL, Temporal with its UI, the payment gateway, a worker and the API.
 
+    With CHECKOUT_PAYMENT_GATEWAY=stripe the gateway is Stripe's, and none runs here.
+
     Data, logs and secrets are kept in CHECKOUT_DATA_DIR (.checkout); Ctrl-C stops all of it. `dev.json` there says for
     scripts what runs where.
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from checkout.cli.children import Directories, PythonProcess, answers, end_leftovers, record
 from checkout.cli.supervisor import Child, Supervisor
+from checkout.payments.adapters import check_gateway
 from checkout.runtime.embedded.ports import is_free
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
 from checkout.runtime.embedded.temporal import EmbeddedTemporal
@@ -43,9 +44,10 @@ out = Console(highlight=False, soft_wrap=True)
 def run_stack(settings: Settings) -> None:
     """Run the stack that the settings describe until Ctrl-C or SIGTERM.
 
-    Raises SettingsError where a port is taken or the directory has a stack already, ServerFault where a part of it does
-    not start.
+    Raises SettingsError where a port is taken, the payment gateway lacks a setting or the directory has a stack
+    already, ServerFault where a part of it does not start.
     """
+    check_gateway(settings)
     directories = Directories.make(settings.data_dir)
     try:
         with hold(directories.data):
@@ -66,6 +68,8 @@ def check_ports(settings: Settings) -> None:
     lines = []
     wanted: dict[int, str] = {}
     for name, whose in _PORTS.items():
+        if name == "gateway_port" and not _simulates(settings):
+            continue
         port: int = getattr(settings, name)
         variable = PREFIX + name.upper()
         host = settings.host if name in {"http_port", "gateway_port"} else "127.0.0.1"
@@ -76,6 +80,11 @@ def check_ports(settings: Settings) -> None:
         wanted.setdefault(port, variable)
     if lines:
         raise SettingsError(*lines)
+
+
+def _simulates(settings: Settings) -> bool:
+    """Whether the payment gateway is the simulated one, which runs here; another is somewhere else."""
+    return settings.payment_gateway == "simulated"
 
 
 def _taken_by(port: int) -> str:
@@ -152,7 +161,8 @@ class _Stack:
             python("worker", ["worker", "--ready-file", str(worker_ready)], ready_file=worker_ready),
             needs=[postgres, schema, temporal],
         )
-        return {child.name: child for child in (postgres, temporal, schema, gateway, worker, api)}
+        ours = [gateway] if _simulates(self._settings) else []
+        return {child.name: child for child in (postgres, temporal, schema, *ours, worker, api)}
 
     def _environment(self) -> Mapping[str, str]:
         given = {
@@ -189,7 +199,7 @@ class _Stack:
             "worker": {"pid": pids["worker"]},
             "temporal": {"address": self._temporal.address, "ui": self._temporal.ui, "pid": pids["temporal"]},
             "postgres": {"url": self._postgres.uri(DATABASE), "pid": pids["postgres"]},
-            "gateway": {"url": self._gateway_url, "pid": pids["gateway"]},
+            "gateway": {"url": self._gateway_url, "pid": pids["gateway"]} if "gateway" in pids else None,
             "admin_token": self._secrets["admin_token"],
         }
         write_private(self._directories.data / STACK_FILE, stack)
@@ -198,7 +208,7 @@ class _Stack:
         lines = {
             "API": f"{self._api_url}  (documentation: {self._api_url}/docs)",
             "Temporal UI": str(self._temporal.ui),
-            "Gateway": self._gateway_url,
+            "Gateway": self._gateway_url if _simulates(self._settings) else self._settings.payment_gateway,
             "Temporal": self._temporal.address,
             "PostgreSQL": self._postgres.uri(DATABASE),
             "Admin token": self._secrets["admin_token"],

@@ -9,8 +9,8 @@ import structlog
 
 from checkout.runtime.settings import Settings
 
-#: Libraries that say at INFO what nobody asked for.
-_QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING"}
+#: Libraries that say at INFO what nobody asked for; Stripe's at DEBUG also what is sent, payment methods included.
+_QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING", "stripe": "WARNING"}
 
 #: Tracebacks without the local variables of their frames, which hold tokens and addresses, and are megabytes.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))

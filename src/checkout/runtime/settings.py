@@ -1,7 +1,7 @@
 """Settings from the environment, prefix ``CHECKOUT_``.
 
 Every setting has a default that suits ``checkout dev``, except the secrets: a process that needs one refuses to start
-without it (:meth:`Settings.require_secrets`). Durations that people write in minutes are offered in seconds.
+without it (:meth:`Settings.require`). Durations that people write in minutes are offered in seconds.
 """
 
 import difflib
@@ -10,19 +10,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from checkout.domain.countries import is_country
 from checkout.domain.currencies import is_currency
 from checkout.runtime.admins import TOKEN_LENGTH, NamedToken, named_tokens
+from checkout.runtime.stripe_keys import check_key, is_live
 
 PREFIX = "CHECKOUT_"
 # HS256 keys shorter than the hash's output weaken the signature (RFC 7518, section 3.2).
 SECRET_LENGTH = 32
 
-SecretName = Literal["secret_key", "admin_token", "gateway_api_key", "gateway_webhook_secret"]
+SecretName = Literal[
+    "secret_key",
+    "admin_token",
+    "gateway_api_key",
+    "gateway_webhook_secret",
+    "stripe_secret_key",
+    "stripe_webhook_secret",
+]
+NeededName = Literal[SecretName, "return_url"]
 
 
 class SettingsError(Exception):
@@ -104,7 +113,7 @@ class Settings(BaseSettings):
     price_drift_tolerance: int = _setting(
         1, "Minor units by which prices may have moved before a drift is logged", "a whole number from 0", ge=0
     )
-    payment_gateway: Literal["simulated"] = _setting("simulated", "Payment gateway", "simulated")
+    payment_gateway: Literal["simulated", "stripe"] = _setting("simulated", "Payment gateway", "simulated or stripe")
     payment_auth_timeout: int = _seconds(300, "Seconds after which an authorization is given up", 86_400)
     payment_capture_timeout: int = _seconds(3600, "Seconds after which a capture is given up", 604_800)
     funds_timeout: int = _seconds(259_200, "Seconds that a bank transfer may take", 7_776_000)
@@ -142,6 +151,19 @@ class Settings(BaseSettings):
     )
     gateway_webhook_secret: SecretStr | None = _text(
         None, "Signs the simulated gateway's events; shop and gateway share it", "a text that is not empty"
+    )
+
+    stripe_secret_key: SecretStr | None = _text(
+        None, "Key by which the shop authenticates at Stripe", "sk_test_…, sk_live_…, or a restricted rk_…"
+    )
+    stripe_publishable_key: str | None = _text(
+        None, "The storefront's key; here only so that a mix of test and live is noticed", "pk_test_… or pk_live_…"
+    )
+    stripe_webhook_secret: SecretStr | None = _text(
+        None, "Signing secret of the shop's webhook endpoint at Stripe", "whsec_…"
+    )
+    stripe_api_base: str = _text(
+        "https://api.stripe.com", "Where Stripe answers", "an https URL; with a test key also http"
     )
 
     secret_key: SecretStr | None = _setting(
@@ -198,7 +220,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin")
         return value
 
-    @field_validator("return_url", "gateway_url", "gateway_public_url", "gateway_webhook_url", "temporal_ui_url")
+    @field_validator(
+        "return_url", "gateway_url", "gateway_public_url", "gateway_webhook_url", "stripe_api_base", "temporal_ui_url"
+    )
     @classmethod
     def _check_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -206,6 +230,13 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("not an http or https URL")
         return value.rstrip("/")
+
+    @field_validator("stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret")
+    @classmethod
+    def _check_stripe_key(cls, value: SecretStr | str | None, info: ValidationInfo) -> SecretStr | str | None:
+        if value is not None and info.field_name is not None:
+            check_key(info.field_name, value.get_secret_value() if isinstance(value, SecretStr) else value)
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -256,6 +287,19 @@ class Settings(BaseSettings):
             )
         if (self.temporal_tls_cert is None) != (self.temporal_tls_key is None):
             raise ValueError(f"{PREFIX}TEMPORAL_TLS_CERT and {PREFIX}TEMPORAL_TLS_KEY need each other")
+        if self.stripe_secret_key is not None:
+            live = is_live(self.stripe_secret_key.get_secret_value())
+            mode = "live" if live else "test"
+            if self.stripe_publishable_key is not None and is_live(self.stripe_publishable_key) is not live:
+                raise ValueError(
+                    f"{PREFIX}STRIPE_SECRET_KEY is of {mode} mode and {PREFIX}STRIPE_PUBLISHABLE_KEY is not: "
+                    "take both from the same mode"
+                )
+            if live and not self.stripe_api_base.startswith("https://"):
+                raise ValueError(
+                    f"{PREFIX}STRIPE_SECRET_KEY is of live mode and {PREFIX}STRIPE_API_BASE is not https: "
+                    "real money goes to Stripe alone"
+                )
         return self
 
     @property
@@ -287,12 +331,12 @@ class Settings(BaseSettings):
 
     def secret(self, name: SecretName) -> str:
         """A secret that there is no default for. Raises SettingsError where it is missing."""
-        self.require_secrets(name)
+        self.require(name)
         value: SecretStr = getattr(self, name)
         return value.get_secret_value()
 
-    def require_secrets(self, *names: SecretName) -> None:
-        """Refuse to go on without these secrets; there is no default that would do (`checkout dev` makes its own).
+    def require(self, *names: NeededName) -> None:
+        """Refuse to go on without these; there is no default that would do (`checkout dev` makes secrets of its own).
 
         Raises SettingsError naming each that is missing.
         """

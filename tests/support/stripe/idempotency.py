@@ -10,12 +10,20 @@ from aiohttp.typedefs import Handler
 #: Answers that are not kept: the endpoint's execution did not begin (parameters, key, load), or it is still going on.
 NOT_KEPT = {400, 401, 403, 404, 409, 429, 503}
 
+#: https://docs.stripe.com/error-low-level and https://docs.stripe.com/api/errors: status, code and sentence.
+_INSTEAD = {
+    "error": (500, None, "An unknown error occurred."),
+    "limited": (429, "rate_limit", "Too many requests."),
+    "forbidden": (403, None, "The provided key does not have the required permissions for this endpoint."),
+    "unknown_key": (401, "api_key_expired", "Expired API Key provided: sk_test_***ests"),
+}
+
 
 @dataclasses.dataclass
 class Fault:
     """What happens to the next ``count`` requests whose path ends so: ``lost`` cuts the answer off after the effect,
     ``error`` answers 500 instead of doing it and keeps that, ``error_after`` answers and keeps 500 after the effect,
-    ``limited`` answers 429.
+    ``limited`` answers 429, ``forbidden`` 403, ``unknown_key`` 401, ``slow`` waits for a second.
     """
 
     path: str
@@ -71,13 +79,13 @@ class Idempotency:
         self, request: web.Request, handler: Handler, key: str = "", asked: Any = None
     ) -> web.StreamResponse:
         fault = next((one for one in self.faults if one.count and request.path.endswith(one.path)), None)
-        if fault is None:
+        if fault is None or request.method != "POST":
             return await handler(request)
         fault.count -= 1
-        if fault.fault == "limited":
-            return _error(429, "rate_limit", "Too many requests.", "invalid_request_error")
-        if fault.fault == "error":
-            return _error(500, None, "An unknown error occurred", "api_error")
+        if fault.fault in _INSTEAD:
+            return _error(*_INSTEAD[fault.fault], "invalid_request_error")
+        if fault.fault == "slow":
+            await asyncio.sleep(1)
         response = await handler(request)
         if fault.fault == "lost":
             self._keep(key, asked, response)

@@ -84,6 +84,17 @@ class Refund(resources.Refund):  # type: ignore[misc]
         self.payment_intent = intent.id
         tell("charge.refunded", charge)
 
+    @classmethod
+    def _api_list_all(
+        cls, url: str, payment_intent: Any = None, limit: Any = None, starting_after: Any = None, **rest: Any
+    ) -> Any:
+        """api/refunds/list, of one PaymentIntent."""
+        _no(rest)
+        page = resources.List(url, limit=limit, starting_after=starting_after)
+        refunds = [one for key, one in reversed(resources.store.items()) if key.startswith("refund:")]
+        page._list = [one for one in refunds if one.payment_intent == payment_intent]
+        return page
+
 
 class Intent(resources.PaymentIntent):  # type: ignore[misc]
     """A PaymentIntent whose ``latest_charge`` is an id that can be expanded."""

@@ -4,26 +4,25 @@ One PaymentIntent is one payment attempt: created with the buyer's payment metho
 stored before it can hold money; captured by hand (``capture_method=manual``).
 """
 
-import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import aiohttp
 import stripe
-from stripe import RequestOptions
 from stripe.params import PaymentIntentConfirmParams, PaymentIntentListParamsCreated
 
 from checkout.payments.events import TOLERANCE, BadSignature, Event
 from checkout.payments.methods import Method
 from checkout.payments.port import DeclineCode, Declined, GatewayStatus, Payment, Refused, Unavailable
 from checkout.payments.stripe.amounts import to_stripe
-from checkout.payments.stripe.errors import FAILURES, gateway_error, is_busy, is_kept_fault
+from checkout.payments.stripe.calls import FRESH_KEYS, ask, change
 from checkout.payments.stripe.objects import event_of, is_ours, payment_of
+from checkout.runtime.stripe_keys import is_live
 
 #: What this adapter is written for, whatever version the account has: the one of the library that is pinned.
 API_VERSION = "2026-10-28.endive"
@@ -33,18 +32,12 @@ TOTAL_TIMEOUT = 20.0
 CONNECT_TIMEOUT = 3.0
 #: The library repeats nothing by itself: Temporal does, where ops see why, with the same idempotency keys.
 NETWORK_RETRIES = 0
-#: Seconds to wait for a request that is under way, each time it still is. It ends in a moment, so nobody has to see it.
-BUSY_WAITS = (0.25, 0.5, 1.0, 2.0)
-#: How many faults that Stripe keeps under a key are passed by with a key derived from it.
-FRESH_KEYS = 4
 #: Seconds of creation time that are listed at once. Stripe lists the newest first, the port the oldest.
 WINDOW = 3600
 PAGE = 100
 
 _CHARGE = "latest_charge"
 _SIGNATURE = "stripe-signature"
-
-Answer = TypeVar("Answer")
 
 
 class StripeGateway:
@@ -84,7 +77,7 @@ class StripeGateway:
             raise Refused("method_not_supported", f"Stripe takes cards here, and {method} is asked for")
         wanted = to_stripe(amount, currency)
         payment_method = token if token.startswith("pm_") else await self._payment_method(token, key)
-        intent = await self._change(
+        intent = await change(
             lambda options: self._stripe.payment_intents.create_async(
                 {
                     "amount": wanted,
@@ -107,7 +100,7 @@ class StripeGateway:
         if return_url is not None:
             params["return_url"] = return_url
         try:
-            intent = await self._change(
+            intent = await change(
                 lambda options: self._stripe.payment_intents.confirm_async(payment_id, params, options),
                 key,
                 card_matters=True,
@@ -129,7 +122,7 @@ class StripeGateway:
     async def capture(self, payment_id: str, *, amount: int, key: str) -> Payment:
         wanted = to_stripe(amount, (await self.fetch(payment_id)).currency)
         try:
-            intent = await self._change(
+            intent = await change(
                 lambda options: self._stripe.payment_intents.capture_async(
                     payment_id, {"amount_to_capture": wanted, "expand": [_CHARGE]}, options
                 ),
@@ -144,7 +137,7 @@ class StripeGateway:
 
     async def cancel(self, payment_id: str, *, key: str) -> Payment:
         try:
-            intent = await self._change(
+            intent = await change(
                 lambda options: self._stripe.payment_intents.cancel_async(payment_id, {"expand": [_CHARGE]}, options),
                 key,
             )
@@ -160,19 +153,19 @@ class StripeGateway:
         if not before.captured:
             raise Refused("not_captured", "nothing was captured that could be refunded")
         wanted = to_stripe(amount, before.currency)
-        refund = await self._change(
-            lambda options: self._stripe.refunds.create_async(
-                {
-                    "payment_intent": payment_id,
-                    "amount": wanted,
-                    "metadata": {"checkout_id": before.checkout_id, "attempt_id": before.attempt_id},
-                },
-                options,
-            ),
-            key,
-            # A part may have been refunded although Stripe kept a fault for it; of all that is left it can only be one.
-            fresh_keys=FRESH_KEYS if amount == before.captured - before.refunded else 0,
-        )
+        metadata = {"checkout_id": before.checkout_id, "attempt_id": before.attempt_id, "key": key}
+        refund = await self._refund_of(payment_id, key)
+        if refund is None:
+            refund = await change(
+                lambda options: self._stripe.refunds.create_async(
+                    {"payment_intent": payment_id, "amount": wanted, "metadata": metadata}, options
+                ),
+                key,
+                # A part that Stripe kept a fault for may still come, beside another; of all that is left only one can.
+                fresh_keys=FRESH_KEYS if amount == before.captured - before.refunded else 0,
+            )
+        if refund.amount != wanted:
+            raise Refused("idempotency_key_reused", f"{refund.id} has this key, and another amount")
         if refund.status in {"failed", "canceled"}:
             raise Refused("refund_failed", f"the refund {refund.id} is {refund.status}")
         return await self.fetch(payment_id)
@@ -181,7 +174,7 @@ class StripeGateway:
         raise Refused("not_supported", "cards only: nothing that nobody owed ever comes")
 
     async def fetch(self, payment_id: str) -> Payment:
-        intent = await self._ask(lambda: self._stripe.payment_intents.retrieve_async(payment_id, {"expand": [_CHARGE]}))
+        intent = await ask(lambda: self._stripe.payment_intents.retrieve_async(payment_id, {"expand": [_CHARGE]}))
         return payment_of(intent.to_dict())
 
     async def list_payments(self, *, since: datetime) -> AsyncIterator[Payment]:
@@ -190,7 +183,7 @@ class StripeGateway:
             created: PaymentIntentListParamsCreated = {"gte": begin}
             if begin + WINDOW <= now:
                 created["lt"] = begin + WINDOW
-            for payment in reversed(await self._ask(partial(self._created, created))):
+            for payment in reversed(await ask(partial(self._created, created))):
                 yield payment
             if "lt" not in created:
                 return
@@ -202,7 +195,7 @@ class StripeGateway:
             event = stripe.Webhook.construct_event(
                 body, given.get(_SIGNATURE), self._webhook_secret, tolerance=TOLERANCE
             ).to_dict()
-            if bool(event["livemode"]) is not ("_live_" in self._secret_key):
+            if event["livemode"] is not is_live(self._secret_key):
                 raise BadSignature("an event of live mode for a key of test mode, or the other way round")
             return event_of(event)
         except stripe.SignatureVerificationError as error:
@@ -236,9 +229,19 @@ class StripeGateway:
             )
         return self._client.v1
 
+    async def _refund_of(self, payment_id: str, key: str) -> stripe.Refund | None:
+        """The refund that was made under a key, also where Stripe kept a fault for it or has forgotten the key."""
+
+        async def look() -> stripe.Refund | None:
+            page = await self._stripe.refunds.list_async({"payment_intent": payment_id, "limit": PAGE})
+            refunds = [refund async for refund in page.auto_paging_iter()]
+            return next((refund for refund in refunds if (refund.to_dict()["metadata"] or {}).get("key") == key), None)
+
+        return await ask(look)
+
     async def _payment_method(self, token: str, key: str) -> str:
         """The PaymentMethod that a token becomes, once: a token can be used no second time."""
-        method = await self._change(
+        method = await change(
             lambda options: self._stripe.payment_methods.create_async(
                 {"type": "card", "card": {"token": token}}, options
             ),
@@ -254,43 +257,3 @@ class StripeGateway:
         )
         intents = [intent.to_dict() async for intent in page.auto_paging_iter()]
         return [payment_of(intent) for intent in intents if is_ours(intent)]
-
-    async def _change(
-        self,
-        call: Callable[[RequestOptions], Awaitable[Answer]],
-        key: str,
-        *,
-        card_matters: bool = False,
-        fresh_keys: int = FRESH_KEYS,
-    ) -> Answer:
-        """Ask for a change under an idempotency key.
-
-        Stripe keeps whatever it answered under a key, its own faults too, and gives no other answer to it for a day.
-        Such a fault is passed by with a key that every repeat derives alike, up to ``fresh_keys`` of them: it tells
-        nothing of the payment, which itself decides what may still be done to it.
-        """
-        for number in range(fresh_keys + 1):
-            options: RequestOptions = {"idempotency_key": key if number == 0 else f"{key}:{number}"}
-            try:
-                return await self._once_free(partial(call, options))
-            except FAILURES as failure:
-                if number == fresh_keys or not is_kept_fault(failure):
-                    raise gateway_error(failure, card_matters=card_matters) from failure
-        raise AssertionError("unreachable")
-
-    async def _ask(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        try:
-            return await self._once_free(call)
-        except FAILURES as failure:
-            raise gateway_error(failure, card_matters=False) from failure
-
-    async def _once_free(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Call; again a moment later where the same request, or another about the same object, is under way."""
-        for wait in BUSY_WAITS:
-            try:
-                return await call()
-            except FAILURES as failure:
-                if not is_busy(failure):
-                    raise
-            await asyncio.sleep(wait)
-        return await call()
