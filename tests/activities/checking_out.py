@@ -21,6 +21,7 @@ from checkout.domain.errors import Failure
 from checkout.domain.ids import new_attempt_id, new_checkout_id, workflow_id
 from checkout.domain.words import OnShortage, Outcome
 from checkout.runtime.database import Sessions
+from checkout.store.payments import add_attempt
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from tests.support.shop import Basket, Shop
 
@@ -110,6 +111,21 @@ class CheckingOut:
         await self.validate(**changes)
         await self.reserve()
         return await self.lock()
+
+    async def attempt(self, token: str) -> str:
+        """Store a payment attempt by card, as the API does; its id."""
+        attempt_id = new_attempt_id()
+        async with self.shop.sessions() as session, session.begin():
+            await add_attempt(
+                session,
+                attempt_id=attempt_id,
+                checkout_id=self.id,
+                cart_id=self.basket.cart_id,
+                gateway="simulated",
+                method="card",
+                token=token,
+            )
+        return attempt_id
 
     async def authorized(self) -> None:
         """The row as the authorization leaves it (the payment phases have tests of their own)."""

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -35,8 +35,27 @@ SKUS = ("MUG", "BOOK", "PEN")
 ATTEMPTS = 3
 _numbers = itertools.count()
 
-#: `make test-stateful` asks for many, other ones each time; without it the same few are run each time.
+#: `make test-stateful` asks for many, others each time; without it the same few are run each time.
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "0"))
+
+
+def on_real_servers(examples: int, *, steps: int = 50) -> settings:
+    """Settings of a property whose every example takes a real shop: ``examples`` of ``steps``, or what was asked for.
+
+    A failure in the few is told as it was found: to look for a smaller one takes minutes, which only the many have.
+    """
+    return settings(
+        max_examples=EXAMPLES or examples,
+        stateful_step_count=50 if EXAMPLES else steps,
+        deadline=None,
+        derandomize=not EXAMPLES,
+        database=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=list(Phase) if EXAMPLES else [Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
 
 quantities = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 4), min_size=1)
 
@@ -220,14 +239,4 @@ class ShopAtRandom(RuleBasedStateMachine):
 
 def hold_against_the_model(machine: type[ShopAtRandom], *, examples: int, steps: int) -> None:
     """Run the machine: a few histories, the same ones each time, or as many others as were asked for."""
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=EXAMPLES or examples,
-            stateful_step_count=50 if EXAMPLES else steps,
-            deadline=None,
-            derandomize=not EXAMPLES,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_state_machine_as_test(machine, settings=on_real_servers(examples, steps=steps))
