@@ -13,6 +13,7 @@ from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
 from checkout.store.listing import Filter, ListedCheckout, list_checkouts, listing
 from checkout.store.stuck import COMPENSATING, NOT_MOVING, OVERDUE, PARAMETERS, Patience
+from checkout.store.stuck import reason as stuck_reason
 
 NOW = datetime.now(UTC)
 DAYS = 40
@@ -124,6 +125,7 @@ async def test_what_is_stuck(sessions: Sessions, state: str, age: int, late: int
         )
     [one] = await every(sessions, Filter(), 10)
     assert one.stuck == reason
+    assert stuck_reason(one.state, one.expires_at, one.updated_at, PATIENCE, datetime.now(UTC)) == reason
     assert len(await every(sessions, Filter(stuck=True), 10)) == (reason is not None)
 
 

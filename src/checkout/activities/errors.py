@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from checkout.activities.steps import step_of
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import DefiniteFailure
 from checkout.runtime.database import sqlstate
@@ -33,21 +34,40 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
         @activity.defn(name=str(contract.name))
         @functools.wraps(method)
         async def run(self: Owner, given: In) -> Out:
+            step = step_of(self, contract, given)
             try:
-                return await method(self, given)
-            except DefiniteFailure as failure:
-                raise application_error(failure) from None
-            except SQLAlchemyError as error:
-                state = sqlstate(error)
-                log.warning("database_error", activity=str(contract.name), sqlstate=state, exc_info=error)
-                raise ApplicationError(
-                    f"the database answered with {type(error).__name__}, SQLSTATE {state or 'none'}",
-                    type="database_error",
-                ) from None
+                result = await _answer(contract, method(self, given))
+            except Exception as error:
+                # A phase's definite failure is an answer, and stands in the checkout's row.
+                if step is not None and (step.compensates or not _definite(error)):
+                    await step.failed(error)
+                raise
+            if step is not None:
+                await _answer(contract, step.done())
+            return result
 
         return run
 
     return register
+
+
+async def _answer(contract: ActivityContract[Any, Any], work: Awaitable[Out]) -> Out:
+    """What ``work`` gives; its errors as Temporal carries them."""
+    try:
+        return await work
+    except DefiniteFailure as failure:
+        raise application_error(failure) from None
+    except SQLAlchemyError as error:
+        state = sqlstate(error)
+        log.warning("database_error", activity=str(contract.name), sqlstate=state, exc_info=error)
+        raise ApplicationError(
+            f"the database answered with {type(error).__name__}, SQLSTATE {state or 'none'}",
+            type="database_error",
+        ) from None
+
+
+def _definite(error: Exception) -> bool:
+    return isinstance(error, ApplicationError) and error.non_retryable
 
 
 def application_error(failure: DefiniteFailure) -> ApplicationError:

@@ -188,6 +188,10 @@ class Engine:
             )
         )
 
+    async def describe(self, run: Run) -> WorkflowExecutionDescription:
+        """The run as Temporal has it, with what is pending. Raises RPCError, and RuntimeError where it is away."""
+        return await self._handle(run).describe(rpc_timeout=timedelta(seconds=RPC_WAIT))
+
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""
         answer = await _bounded(

@@ -20,13 +20,13 @@ from checkout.store.owner import Owner
 
 
 class Reading:
-    """The checkouts that a caller may see. What is another's is not there."""
+    """The checkouts that a caller may see. What is another's is not there; ops, who are no owner, see all."""
 
     def __init__(self, resources: Resources) -> None:
         self._database, self._engine = resources.database, resources.engine
         self._max_ttl = resources.settings.max_ttl
 
-    async def get(self, owner: Owner, checkout_id: str, *, live: bool = False) -> LiveCheckout:
+    async def get(self, owner: Owner | None, checkout_id: str, *, live: bool = False) -> LiveCheckout:
         """The checkout of this id; ``live``: as its workflow has it too, the higher version answering.
 
         Raises Problem ``checkout_not_found``, never for an id that was once answered to its session; 503 where neither
@@ -41,36 +41,40 @@ class Reading:
             return await self._without_database(owner, cart_id, checkout_id, away)
         if record is None:
             return await self._without_row(owner, cart_id, checkout_id)
-        if not record.owned_by(owner):
+        if owner is not None and not record.owned_by(owner):
             raise not_found()
         answer = record_answer(record, self._max_ttl)
         if live and not record.state.closed:
             return live_answer(answer, await self._engine.view(run_of(record)), self._max_ttl)
         return answer
 
-    async def run(self, owner: Owner, checkout_id: str) -> Run:
+    async def run(self, owner: Owner | None, checkout_id: str) -> Run:
         """The run of a checkout, to be asked for something. Raises Problem as :meth:`get` does."""
         cart_id = cart_of(checkout_id)
         if cart_id is None:
             raise not_found()
         record = await self._database.read(lambda session: read_checkout(session, checkout_id))
         if record is not None:
-            if not record.owned_by(owner):
+            if owner is not None and not record.owned_by(owner):
                 raise not_found()
             return run_of(record)
         return await self._run_without_row(owner, cart_id, checkout_id)
 
-    async def _run_without_row(self, owner: Owner, cart_id: str, checkout_id: str) -> Run:
-        try:
-            await self._database.read(lambda session: read_hold(session, owner, cart_id))
-        except CartNotFound:
-            raise not_found() from None
+    async def _run_without_row(self, owner: Owner | None, cart_id: str, checkout_id: str) -> Run:
+        if owner is not None:
+            await self._require_cart(owner, cart_id)
         run = await self._engine.run_of(cart_id, checkout_id)
         if run is None:
             raise not_found()
         return run
 
-    async def _without_row(self, owner: Owner, cart_id: str, checkout_id: str) -> LiveCheckout:
+    async def _require_cart(self, owner: Owner, cart_id: str) -> None:
+        try:
+            await self._database.read(lambda session: read_hold(session, owner, cart_id))
+        except CartNotFound:
+            raise not_found() from None
+
+    async def _without_row(self, owner: Owner | None, cart_id: str, checkout_id: str) -> LiveCheckout:
         """Started, and nothing written yet: it waits for a worker, or was ended before it had one."""
         run = await self._run_without_row(owner, cart_id, checkout_id)
         if run.running:
@@ -89,11 +93,13 @@ class Reading:
         )
         return unknown_answer(run, State.FAILED, self._max_ttl, failure)
 
-    async def _without_database(self, owner: Owner, cart_id: str, checkout_id: str, away: Problem) -> LiveCheckout:
+    async def _without_database(
+        self, owner: Owner | None, cart_id: str, checkout_id: str, away: Problem
+    ) -> LiveCheckout:
         """What the workflow says, to the session that started it: who else may see it, only the database knows."""
         run = await self._engine.run_of(cart_id, checkout_id)
         view = None if run is None else await self._engine.view(run)
-        if run is None or view is None or view.session_id != owner.session_id:
+        if run is None or view is None or (owner is not None and view.session_id != owner.session_id):
             raise away
         return view_answer(view, run, self._max_ttl)
 

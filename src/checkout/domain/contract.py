@@ -92,6 +92,16 @@ COMPENSATION_OF = {
     Phase.STOCK_COMMIT: RESTOCK,
 }
 
+#: What only touches Postgres, and so is tried once as a local activity before it becomes a regular one.
+TRIED_LOCALLY: tuple[ActivityContract[Any, Any], ...] = (
+    CART_VALIDATION,
+    INVENTORY_RESERVATION,
+    PRICE_LOCK,
+    ORDER_CREATION,
+    STOCK_COMMIT,
+    RECORD_EXTENSION,
+)
+
 #: Everything that the workflows may call.
 EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     CART_VALIDATION,

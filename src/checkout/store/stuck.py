@@ -1,10 +1,12 @@
 """Which checkouts are stuck, as far as rows tell: what should have happened by itself, and has not."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BindParameter, Integer, bindparam
 
+from checkout.domain.words import State
 from checkout.store.tables.checkouts import OPEN
 
 #: Past its deadline: the workflow's timer should have ended it.
@@ -39,6 +41,21 @@ CASE
     ELSE '{NOT_MOVING}'
 END
 """
+
+
+def reason(
+    state: State, expires_at: datetime | None, updated_at: datetime, patience: Patience, now: datetime
+) -> str | None:
+    """REASON of one checkout that has been read; None where it is not stuck."""
+    if state.closed:
+        return None
+    if state in {State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS}:
+        late = expires_at is not None and expires_at < now - timedelta(seconds=patience.overdue_after)
+        return OVERDUE if late else None
+    if updated_at >= now - timedelta(seconds=patience.stuck_after):
+        return None
+    return COMPENSATING if state is State.COMPENSATING else NOT_MOVING
+
 
 #: The types of REASON's parameters, which PostgreSQL cannot tell from where they stand.
 PARAMETERS: tuple[BindParameter[Any], ...] = (

@@ -4,7 +4,7 @@ from checkout.store.tables.admin import AdminAction
 from checkout.store.tables.base import Table
 from checkout.store.tables.carts import Cart, CartAddress, CartLine
 from checkout.store.tables.catalogue import Price, Product, Variant
-from checkout.store.tables.checkouts import Checkout
+from checkout.store.tables.checkouts import Checkout, CheckoutStep
 from checkout.store.tables.gateway import GatewayEvent, UnowedMoney
 from checkout.store.tables.idempotency import IdempotencyKey
 from checkout.store.tables.orders import Order, OrderLine
@@ -20,6 +20,7 @@ __all__ = [
     "CartAddress",
     "CartLine",
     "Checkout",
+    "CheckoutStep",
     "Coupon",
     "CouponRedemption",
     "ExchangeRate",

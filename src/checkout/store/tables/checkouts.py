@@ -24,7 +24,8 @@ class Checkout(Table, table=True):
     A trigger gives every change the next ``version`` and notifies ``checkout_changed`` with ``{"id", "version"}``.
     ``results`` keeps what each finished phase answered, so that a repeat answers the same; ``attempt_id`` is the
     payment attempt that counts. ``total`` is null until prices are locked. The database itself derives ``closed_at``,
-    and ``refused``: whether a failure was the buyer's doing, so that it does not count as one of ours.
+    and ``refused``: whether a failure was the buyer's doing, so that it does not count as one of ours; a trigger keeps
+    the ``timeline``, ``[{"state", "at"}]``.
     """
 
     __tablename__ = "checkouts"
@@ -93,3 +94,22 @@ class Checkout(Table, table=True):
         nullable=True,
         sa_column_args=[Computed("(failure ->> 'benign')::boolean", persisted=True)],
     )
+    timeline: list[Any] = document(empty="[]")
+
+
+class CheckoutStep(Table, table=True):
+    """An activity of a checkout that needed more than one attempt, and each compensation.
+
+    ``attempts``: the most that one run of it took. ``last_error`` is that of its last attempt that failed and could say
+    so; ``done_at`` when it succeeded, null until then. No foreign key: the first phase fails before there is a row.
+    """
+
+    __tablename__ = "checkout_steps"
+    __table_args__ = (CheckConstraint("attempts > 0", name="attempts"),)
+
+    checkout_id: str = text(primary_key=True)
+    activity: str = text(primary_key=True)
+    attempts: int
+    last_error: str | None = text(nullable=True)
+    last_error_at: Moment = time(nullable=True)
+    done_at: Moment = time(nullable=True)

@@ -1,0 +1,91 @@
+"""One checkout in full: its row, the rows around it, and what its workflow says now."""
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends
+
+from checkout.api.admin.listing import patience, stuck_sentence, temporal_url
+from checkout.api.admin.timeline import timeline
+from checkout.api.admin.workflow import Seen, look
+from checkout.api.engine import Run
+from checkout.api.models import admin as lists
+from checkout.api.models import admin_checkout as models
+from checkout.api.reading import Reading
+from checkout.api.resources import Resources, ResourcesDep
+from checkout.domain.ids import workflow_id
+from checkout.store.inspecting import Inspected, inspect_checkout
+from checkout.store.stuck import reason
+
+
+class Inspecting:
+    """Checkouts in full."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._database, self._engine = resources.database, resources.engine
+        self._settings = resources.settings
+        self._reading = Reading(resources)
+
+    async def get(self, checkout_id: str) -> models.InspectedCheckout:
+        """All that is known of a checkout. Raises Problem ``checkout_not_found``, 503 where nobody can say."""
+        run = await self._reading.run(None, checkout_id)
+        shown, found, (run, seen) = await asyncio.gather(
+            self._reading.get(None, checkout_id, live=True),
+            self._database.read(lambda session: inspect_checkout(session, checkout_id)),
+            self._look(run),
+        )
+        failed_phase = None if shown.failure is None else shown.failure.phase
+        why = None
+        if found.updated_at is not None:
+            why = reason(shown.state, shown.expires_at, found.updated_at, patience(self._settings), datetime.now(UTC))
+        return models.InspectedCheckout(
+            **dict(shown),
+            stuck=why is not None,
+            stuck_reason=None
+            if found.updated_at is None
+            else stuck_sentence(why, shown.state.label, shown.expires_at, found.updated_at),
+            updated_at=found.updated_at,
+            timeline=timeline(found, failed_phase, seen.pending or [], shown.server_time),
+            workflow=self._workflow(run, seen),
+            **_rows(found),
+        )
+
+    async def _look(self, run: Run) -> tuple[Run, Seen]:
+        """The run, or the one that goes on for it after a reset."""
+        seen = await look(self._engine, run)
+        if seen.status == "terminated" and run.running:
+            latest = await self._engine.latest_run(run.cart_id)
+            if latest is not None and latest.checkout_id == run.checkout_id and latest.run_id != run.run_id:
+                return latest, await look(self._engine, latest)
+        return run, seen
+
+    def _workflow(self, run: Run, seen: Seen) -> models.Workflow:
+        name = workflow_id(run.cart_id)
+        return models.Workflow(
+            workflow_id=name,
+            run_id=run.run_id,
+            temporal_url=temporal_url(self._settings, name, run.run_id),
+            status=seen.status,
+            pending_activities=seen.pending,
+            failed_tasks=seen.failed_tasks,
+            note=seen.note,
+        )
+
+
+def _rows(found: Inspected) -> dict[str, Any]:
+    return {
+        "reservations": [models.Reservation(**asdict(one)) for one in found.reservations],
+        "movements": [models.Movement(**asdict(one)) for one in found.movements],
+        "unowed": [models.Unowed(**asdict(one)) for one in found.unowed],
+        "actions": [lists.Action.model_validate(asdict(one)) for one in found.actions],
+    }
+
+
+def inspecting(resources: ResourcesDep) -> Inspecting:
+    """The application's checkouts in full."""
+    return Inspecting(resources)
+
+
+InspectingDep = Annotated[Inspecting, Depends(inspecting)]
