@@ -14,6 +14,8 @@ from tests.support.dev import Dev
 from tests.support.waiting import eventually
 
 SECRET_KEY = "end-to-end-secret-key-of-no-value-elsewhere"
+#: Seconds after which a repeat takes over from an API that died.
+LEASE = 2
 PROCESSES = ("worker", "api", "gateway", "temporal", "postgres")
 
 
@@ -21,7 +23,7 @@ class Stack(Dev):
     """All processes of the shop. ``kill`` ends one the hard way; `checkout dev` starts it again."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory, {"CHECKOUT_SECRET_KEY": SECRET_KEY})
+        super().__init__(directory, {"CHECKOUT_SECRET_KEY": SECRET_KEY, "CHECKOUT_IDEMPOTENCY_LEASE": str(LEASE)})
         self.url = f"http://127.0.0.1:{self.environment['CHECKOUT_HTTP_PORT']}"
 
     @property

@@ -30,9 +30,12 @@ class Buyer:
         self.cart_id = ""
         self.checkout_id = ""
 
-    async def call(self, method: str, path: str, body: object = None, **query: str) -> httpx.Response:
-        """One request with this buyer's token; only GETs are repeated where nobody answered."""
+    async def call(
+        self, method: str, path: str, body: object = None, *, key: str | None = None, **query: str
+    ) -> httpx.Response:
+        """One request with this buyer's token, and perhaps an idempotency key. A lost answer is raised."""
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= {"idempotency-key": key} if key else {}
         response = await self.client.request(method, path, json=body, params=query, headers=headers)
         assert response.status_code != 500, response.text
         return response

@@ -69,4 +69,7 @@ SELECT 'X' || n, '', 1 FROM generate_series(1, 5000) n;
 INSERT INTO exchange_rates
 SELECT 'EUR', 'USD', date '2000-01-01' + n, 1 FROM generate_series(1, 5000) n;
 
+INSERT INTO idempotency_keys (subject, key, fingerprint, holder, lease_until, expires_at)
+SELECT 's' || n, 'k', 'f', 'h', now(), now() + n * interval '1 second' FROM generate_series(1, 5000) n;
+
 ANALYZE;

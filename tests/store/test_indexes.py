@@ -8,7 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions
-from checkout.store import carts
+from checkout.store import carts, idempotency
 from checkout.store.catalogue import get_product
 from checkout.store.checkouts import read_checkout, read_running_checkout
 from checkout.store.orders import list_orders, read_order
@@ -59,6 +59,7 @@ async def test_no_statement_reads_a_whole_table(
         await read_running_checkout(session, done.basket.cart_id)
         await read_order(session, Owner(done.basket.session_id), reference)
         await list_orders(session, Owner(done.basket.session_id, "customer_a"))
+    await keyed_request(sessions)
     event.remove(engine.sync_engine, "before_cursor_execute", note)
 
     with psycopg.connect(database_url, autocommit=True) as admin:
@@ -69,6 +70,18 @@ async def test_no_statement_reads_a_whole_table(
             [plan] = (await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)).scalar_one()
             whole |= dict.fromkeys(_read_whole(plan["Plan"]) - WHOLE, statement)
     assert whole == {}
+
+
+async def keyed_request(sessions: Sessions) -> None:
+    key = idempotency.Key("session ses_ada", "k", "f")
+    for end in (idempotency.let_go, idempotency.forget):
+        async with sessions() as session, session.begin():
+            await idempotency.claim(session, key, holder="h", lease=30)
+            await end(session, key, "h")
+    for _ in range(2):
+        async with sessions() as session, session.begin():
+            await idempotency.claim(session, key, holder="h", lease=30)
+            await idempotency.keep(session, key, "h", idempotency.Stored(200, {}, "{}"))
 
 
 def _read_whole(node: dict[str, Any]) -> set[str]:
