@@ -212,12 +212,17 @@ async def test_whoever_takes_over_has_the_same_intent_and_the_last_word(
     await shop.started.wait()
     await change(sessions, "lease_until = now()")
     other.runs.append(None)  # so that its answer is another
-    taken = await other.post("/status/200", body="x")
-    assert taken.json()["run"] == 2
+    other.gate.clear()
+    taking = asyncio.create_task(other.post("/status/200", body="x"))
+    await other.started.wait()
     assert other.runs[1].repeated
     assert other.runs[1].update_id == shop.runs[0].update_id
     shop.gate.set()
     assert (await paused).json()["run"] == 1
+    problem(await shop.post("/status/200", body="x"), 409, "idempotency_key_in_use")
+    other.gate.set()
+    taken = await taking
+    assert taken.json()["run"] == 2
     assert (await shop.post("/status/200", body="x")).content == taken.content
     await other.http.aclose()
 

@@ -120,7 +120,7 @@ RETURNING created_at, runs
 
 _FIND = text("SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE subject = :subject AND key = :key")
 
-_MINE = "WHERE subject = :subject AND key = :key AND holder = :holder AND status IS NULL"
+_MINE = "WHERE subject = :subject AND key = :key AND holder = :holder"
 
 _KEEP = text(
     f"UPDATE idempotency_keys SET status = :status, headers = :headers, body = :body {_MINE}"  # noqa: S608 - no value
