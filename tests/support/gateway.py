@@ -22,6 +22,8 @@ WEBHOOK_SECRET = "webhook-secret-of-the-tests"
 class GatewayServer:
     """A simulated gateway on a database; ``port`` 0 takes any that is free. Its events go to ``endpoint``, if any."""
 
+    name = "simulated"
+
     def __init__(self, database_url: str, port: int = 0, endpoint: Endpoint | None = None) -> None:
         self.database_url = database_url
         self.endpoint = endpoint

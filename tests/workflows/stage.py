@@ -18,6 +18,7 @@ from checkout.store.payments import add_attempt
 from checkout.worker import create_activities, create_worker
 from tests.support.gateway import GatewayServer, running_gateway
 from tests.support.shop import Basket, Shop
+from tests.support.stripe.server import StripeServer
 from tests.workflows.engine import Clock, Engine, Run
 from tests.workflows.faults import Faults
 
@@ -32,7 +33,7 @@ class Stage:
     """A shop with two products, its gateway, and checkouts of it; ``faults`` are put before the activities."""
 
     shop: Shop
-    gateway: GatewayServer
+    gateway: GatewayServer | StripeServer
     engine: AsyncEngine
     client: Client
     clock: Clock
@@ -144,7 +145,7 @@ class Stage:
                 attempt_id=attempt,
                 checkout_id=checkout.checkout_id,
                 cart_id=checkout.cart_id,
-                gateway="simulated",
+                gateway=self.gateway.name,
                 method=token if token in {PAYPAL, BANK} else "card",
                 token=None if token in {PAYPAL, BANK} else token,
             )
@@ -156,12 +157,18 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage_on(
-    database_url: str, client: Client, clock: Clock, task_queue: str, *, short_ttl: int = 900
+    database_url: str,
+    client: Client,
+    clock: Clock,
+    task_queue: str,
+    *,
+    short_ttl: int = 900,
+    stripe: StripeServer | None = None,
 ) -> AsyncIterator[Stage]:
-    """A stage on an empty, migrated database; no worker runs yet."""
+    """A stage on an empty, migrated database; no worker runs yet. ``stripe``: in the place of a simulated gateway."""
     engine = engine_for(database_url, application_name="stage", lock_timeout=LOCAL_PATIENCE)
     try:
-        with running_gateway(database_url) as gateway:
+        with running_gateway(database_url) if stripe is None else contextlib.nullcontext(stripe) as gateway:
             shop = await Shop(create_sessions(engine)).open()
             await shop.product("MUG", price=1500, stock={"FRA": 100})
             await shop.product("LAMP", price=4900, stock={"FRA": 60, "LYS": 60})

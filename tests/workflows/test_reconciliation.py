@@ -9,8 +9,7 @@ from checkout.domain import contract
 from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, unowed_workflow_id
 from checkout.domain.reconciliation import Finding, FindingKind, Reconciled, ReconciliationInput
 from checkout.domain.words import State
-from checkout.payments.port import Payment
-from checkout.payments.simulated.client import SimulatedGateway
+from checkout.payments.port import Gateway, Payment
 from tests.support.invariants import check_invariants
 from tests.workflows.engine import Run
 from tests.workflows.faults import breaks, loses_its_answer
@@ -18,7 +17,7 @@ from tests.workflows.stage import APPROVAL, BANK, VISA, Stage
 
 
 @pytest.fixture
-async def shop_side(stage: Stage) -> AsyncIterator[SimulatedGateway]:
+async def shop_side(stage: Stage) -> AsyncIterator[Gateway]:
     """The gateway, called past the shop; a worker runs."""
     adapter = stage.gateway.adapter()
     async with stage.worker():
@@ -38,7 +37,7 @@ async def reconcile(stage: Stage, *, fix: bool = False, hours: int = 24) -> Reco
 
 
 async def paid_past_the_shop(
-    gateway: SimulatedGateway, checkout_id: str | None = None, *, capture: bool = False, amount: int = 4200
+    gateway: Gateway, checkout_id: str | None = None, *, capture: bool = False, amount: int = 4200
 ) -> Payment:
     """An authorization, or a capture, that no attempt of the shop has."""
     attempt_id = new_attempt_id()
@@ -66,7 +65,7 @@ async def cancelled(stage: Stage) -> Run:
     return run
 
 
-async def test_nothing_is_found_where_all_is_explained(stage: Stage, shop_side: SimulatedGateway) -> None:
+async def test_nothing_is_found_where_all_is_explained(stage: Stage, shop_side: Gateway) -> None:
     await (await stage.start(token=VISA))[0].handle.result()
     await cancelled(stage)
     done = await reconcile(stage, fix=True)
@@ -75,9 +74,7 @@ async def test_nothing_is_found_where_all_is_explained(stage: Stage, shop_side: 
     await check_invariants(stage.engine, await stage.ledger())
 
 
-async def test_what_belongs_to_nothing_is_found_given_back_and_found_no_more(
-    stage: Stage, shop_side: SimulatedGateway
-) -> None:
+async def test_what_belongs_to_nothing_is_found_given_back_and_found_no_more(stage: Stage, shop_side: Gateway) -> None:
     sold, _ = await stage.start(token=VISA)
     await sold.handle.result()
     undone = await cancelled(stage)
@@ -109,7 +106,7 @@ async def test_what_belongs_to_nothing_is_found_given_back_and_found_no_more(
 
 
 async def test_an_attempt_of_an_ended_checkout_is_settled_in_the_shops_books_too(
-    stage: Stage, shop_side: SimulatedGateway
+    stage: Stage, shop_side: Gateway
 ) -> None:
     """As after a gateway that said it had voided what it had not."""
     run, _ = await stage.start(token=APPROVAL)
@@ -126,7 +123,7 @@ async def test_an_attempt_of_an_ended_checkout_is_settled_in_the_shops_books_too
     assert rows == [("voided", 4200, 0, 0)]
 
 
-async def test_running_checkouts_are_left_alone(stage: Stage, shop_side: SimulatedGateway) -> None:
+async def test_running_checkouts_are_left_alone(stage: Stage, shop_side: Gateway) -> None:
     """One waits for an approval, one for a transfer that came in part, one is captured and held up before its end."""
     approving, _ = await stage.start(token=APPROVAL)
     await stage.act(approving, "approve")
@@ -147,7 +144,7 @@ async def test_running_checkouts_are_left_alone(stage: Stage, shop_side: Simulat
 
 @pytest.mark.parametrize("hours", [24, 1])
 async def test_late_money_of_a_transfer_goes_back_without_any_event(
-    stage: Stage, shop_side: SimulatedGateway, hours: int
+    stage: Stage, shop_side: Gateway, hours: int
 ) -> None:
     """Also where the transfer was begun long before the hours that are looked at."""
     run, _ = await stage.start(token=BANK)
@@ -168,7 +165,7 @@ async def test_late_money_of_a_transfer_goes_back_without_any_event(
     await check_invariants(stage.engine, await stage.ledger())
 
 
-async def test_what_only_people_can_settle_is_told_and_not_touched(stage: Stage, shop_side: SimulatedGateway) -> None:
+async def test_what_only_people_can_settle_is_told_and_not_touched(stage: Stage, shop_side: Gateway) -> None:
     """An order whose total in the shop's books is another, one that was refunded at the gateway, one that was not."""
     runs = [(await stage.start(token=VISA))[0] for _ in range(3)]
     for run in runs:
@@ -196,7 +193,7 @@ async def test_what_only_people_can_settle_is_told_and_not_touched(stage: Stage,
     assert await stage.ledger() == before
 
 
-async def test_settling_is_once_whatever_answer_is_lost(stage: Stage, shop_side: SimulatedGateway) -> None:
+async def test_settling_is_once_whatever_answer_is_lost(stage: Stage, shop_side: Gateway) -> None:
     orphan = await paid_past_the_shop(shop_side, capture=True)
     stage.faults.then(contract.FIND_UNEXPLAINED, breaks).then(contract.SETTLE_FINDING, loses_its_answer, breaks)
     done = await reconcile(stage, fix=True)
@@ -206,7 +203,7 @@ async def test_settling_is_once_whatever_answer_is_lost(stage: Stage, shop_side:
     assert (item["captured"], item["refunded"]) == (4200, 4200)
 
 
-async def test_what_became_a_checkouts_own_meanwhile_is_not_settled(stage: Stage, shop_side: SimulatedGateway) -> None:
+async def test_what_became_a_checkouts_own_meanwhile_is_not_settled(stage: Stage, shop_side: Gateway) -> None:
     """A finding of then, acted on now: the order's own money stays where it is."""
     run, _ = await stage.start(token=VISA)
     await run.handle.result()

@@ -47,11 +47,11 @@ class StripeGateway:
     """
 
     name = "stripe"
-    #: A PaymentMethod, or what Stripe.js calls a token: never one of the names that test cards have elsewhere.
+    #: A PaymentMethod, or what Stripe.js calls a token: never a name that test cards have elsewhere, nor a card number.
     methods = (
         Method(
             name="card",
-            token=re.compile(r"pm_[0-9A-Za-z_]{1,200}|tok_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{22,200}"),
+            token=re.compile(r"(?!\w*\d{13})(?:pm_[0-9A-Za-z_]{1,200}|tok_(?=[A-Za-z]*[0-9])[0-9A-Za-z]{22,200})"),
             example="pm_card_visa",
         ),
     )
