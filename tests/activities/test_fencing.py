@@ -5,10 +5,10 @@ Each test is one of the ways to a loss that the model of the protocol found wher
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import psycopg
 import pytest
@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from checkout.domain.allocation import Hold
 from checkout.domain.words import Outcome, Phase
 from checkout.runtime.database import Sessions, create_sessions, engine_for, in_transaction
+from checkout.runtime.statements import Transaction
 from checkout.store.fence import begin_compensation, enter
 from checkout.store.reserving import hold
 from tests.activities.checking_out import CheckingOut, context, refusal, stock
@@ -30,32 +31,22 @@ from tests.support.shop import Shop
 
 
 class Paused:
-    """Sessions of a process that is stopped right before its transaction, until it is let go."""
+    """The database of a process that is stopped right before its transaction, until it is let go."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self.reached = asyncio.Event()
         self._go = asyncio.Event()
 
-    def __call__(self) -> AbstractAsyncContextManager[AsyncSession]:
-        return _Held(self._sessions, self.reached, self._go)
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        self.reached.set()
+        await self._go.wait()
+        async with self._sessions.transaction() as transaction:
+            yield transaction
 
     def go(self) -> None:
         self._go.set()
-
-
-class _Held(AbstractAsyncContextManager[AsyncSession]):
-    def __init__(self, sessions: Sessions, reached: asyncio.Event, go: asyncio.Event) -> None:
-        self._session = sessions()
-        self._reached, self._go = reached, go
-
-    async def __aenter__(self) -> AsyncSession:
-        self._reached.set()
-        await self._go.wait()
-        return await self._session.__aenter__()
-
-    async def __aexit__(self, *error: Any) -> None:
-        await self._session.__aexit__(*error)
 
 
 PHASES = ["validate", "reserve", "lock", "create", "commit"]

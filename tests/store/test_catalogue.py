@@ -1,7 +1,6 @@
 """What is for sale, in which currency, and how much of it."""
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.domain.tax import Destination
 from checkout.runtime.database import Sessions
@@ -9,21 +8,19 @@ from checkout.store.catalogue import get_product, list_products
 from checkout.store.errors import SkuNotFound
 from checkout.store.pricing import PriceRules
 from tests.support.shop import Shop
-from tests.support.statements import counted
+from tests.support.statements import sent
 
 RULES = PriceRules()
 
 
-async def test_products_have_their_price_and_what_is_available(
-    engine: AsyncEngine, sessions: Sessions, shop: Shop
-) -> None:
+async def test_products_have_their_price_and_what_is_available(sessions: Sessions, shop: Shop) -> None:
     await shop.product("MUG", {"EUR": 2500, "USD": 2900}, {"FRA": 5, "LYS": 7}, title="Mug", variant_title="Blue")
     await shop.product("BOOK", {"EUR": 1000}, 0, title="Book")
     await shop.product("GONE", 1)
     await shop.execute("UPDATE products SET active = false WHERE handle = 'gone'")
     await shop.execute("UPDATE stock SET reserved = 2 WHERE on_hand = 5")
     async with sessions() as session:
-        with counted(engine) as statements:
+        with sent() as statements:
             found = await list_products(session, "EUR", RULES)
         assert len(statements) == 2
         assert [(p.sku, p.name, p.unit_price, p.available) for p in found] == [

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions
@@ -16,6 +15,7 @@ from checkout.store.owner import Owner
 from checkout.store.pricing import EURO_PRICES
 from tests.activities.checking_out import CheckingOut, refusal
 from tests.support.shop import ADDRESS, Shop
+from tests.support.statements import sent
 
 BIG_SHOP = Path(__file__).with_name("big_shop.sql")
 #: Read whole by intention: small, and every row of them is asked for (those of the right country or time).
@@ -32,41 +32,35 @@ async def test_no_statement_reads_a_whole_table(
         "VALUES ('P', 'P', 'order_percentage', 1, 10, 10)"
     )
     owner = Owner("ses_ada", "customer_a")
-    sent: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    async with sessions() as session, session.begin():
-        await get_product(session, "MUG", "EUR", EURO_PRICES)
-        cart = await carts.create_cart(session, owner, "EUR")
-        await carts.set_line(session, owner, cart, "MUG", 3)
-        await carts.delete_line(session, owner, cart, "NONE")
-        await carts.set_addresses(session, owner, cart, ADDRESS, ADDRESS, "ada@example.com")
-        await carts.set_coupon(session, owner, cart, "TEN", EURO_PRICES)
-        await carts.set_shipping_option(session, owner, cart, "standard", EURO_PRICES)
-    undone, done = [CheckingOut(shop, await shop.cart({"MUG": 1}, coupon_code="TEN")) for _ in range(2)]
-    await undone.validate()
-    await undone.reserve()
-    await refusal(undone.lock(expected_total=1))
-    await undone.lock()
-    await undone.undo()
-    await done.complete()
-    reference = (await done.row())["order_reference"]
-    async with sessions() as session:
-        await read_checkout(session, done.id)
-        await read_running_checkout(session, done.basket.cart_id)
-        await read_order(session, Owner(done.basket.session_id), reference)
-        await list_orders(session, Owner(done.basket.session_id, "customer_a"))
-    await keyed_request(sessions)
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
+    with sent() as statements:
+        async with sessions() as session, session.begin():
+            await get_product(session, "MUG", "EUR", EURO_PRICES)
+            cart = await carts.create_cart(session, owner, "EUR")
+            await carts.set_line(session, owner, cart, "MUG", 3)
+            await carts.delete_line(session, owner, cart, "NONE")
+            await carts.set_addresses(session, owner, cart, ADDRESS, ADDRESS, "ada@example.com")
+            await carts.set_coupon(session, owner, cart, "TEN", EURO_PRICES)
+            await carts.set_shipping_option(session, owner, cart, "standard", EURO_PRICES)
+        undone, done = [CheckingOut(shop, await shop.cart({"MUG": 1}, coupon_code="TEN")) for _ in range(2)]
+        await undone.validate()
+        await undone.reserve()
+        await refusal(undone.lock(expected_total=1))
+        await undone.lock()
+        await undone.undo()
+        await done.complete()
+        reference = (await done.row())["order_reference"]
+        async with sessions() as session:
+            await read_checkout(session, done.id)
+            await read_running_checkout(session, done.basket.cart_id)
+            await read_order(session, Owner(done.basket.session_id), reference)
+            await list_orders(session, Owner(done.basket.session_id, "customer_a"))
+        await keyed_request(sessions)
 
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute(BIG_SHOP.read_bytes())
     whole: dict[str, str] = {}
     async with engine.connect() as connection:
-        for statement, parameters in {text: given for text, given in sent if _explainable(text)}.items():
+        for statement, parameters in {text: given for text, given in statements if _explainable(text)}.items():
             [plan] = (await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)).scalar_one()
             whole |= dict.fromkeys(_read_whole(plan["Plan"]) - WHOLE, statement)
     assert whole == {}

@@ -1,7 +1,6 @@
 """Checkouts and orders as they are read: one statement each, whatever state they are in."""
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.domain.words import OrderStatus, Outcome, PaymentStatus, Phase, State
 from checkout.runtime.database import Sessions
@@ -11,7 +10,7 @@ from checkout.store.orders import list_orders, read_order
 from checkout.store.owner import Owner
 from tests.activities.checking_out import CheckingOut
 from tests.support.shop import ADDRESS, Shop
-from tests.support.statements import counted
+from tests.support.statements import sent
 
 
 @pytest.fixture
@@ -86,12 +85,12 @@ async def test_the_running_checkout_is_the_one_that_holds_the_cart(checking: Che
     assert await running() is None
 
 
-async def test_orders_are_their_buyers(checking: CheckingOut, sessions: Sessions, engine: AsyncEngine) -> None:
+async def test_orders_are_their_buyers(checking: CheckingOut, sessions: Sessions) -> None:
     await checking.complete()
     reference = (await checking.row())["order_reference"]
     mine, customers = Owner(checking.basket.session_id), Owner("ses_other", "customer_a")
     async with sessions() as session:
-        with counted(engine) as statements:
+        with sent() as statements:
             order = await read_order(session, mine, reference)
             [listed] = await list_orders(session, customers)
         assert len(statements) == 2

@@ -1,23 +1,22 @@
-"""Counts the SQL statements that an engine sends."""
+"""Counts the SQL statements that this process sends, by whatever way they reach the driver."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
+import psycopg
 
 
 @contextmanager
-def counted(engine: AsyncEngine) -> Iterator[list[str]]:
-    """The statements sent inside the block, in their order; BEGIN and COMMIT are not among them."""
-    statements: list[str] = []
+def sent() -> Iterator[list[tuple[str, Any]]]:
+    """The statements sent inside the block with their parameters, in order; BEGIN and COMMIT are not among them."""
+    statements: list[tuple[str, Any]] = []
+    execute = psycopg.AsyncCursor.execute
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
+    async def note(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        statements.append((str(query), params))
+        return await execute(self, query, params, **options)
 
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    try:
+    with patch.object(psycopg.AsyncCursor, "execute", note):
         yield statements
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", note)

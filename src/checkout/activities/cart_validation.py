@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
 from checkout.activities.shortage import insufficient_stock
@@ -13,9 +11,11 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import CartValidated, CartValidationInput, Compensated, CompensationInput
 from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
+from checkout.runtime.statements import Session
 from checkout.store import payments
 from checkout.store.closing import close_undone, lock_cart
-from checkout.store.fence import Held, begin, begin_compensation, finish
+from checkout.store.fence import begin, begin_compensation, finish
+from checkout.store.held import Held
 from checkout.store.reserving import CartDemand, read_demand
 
 PHASE = Phase.CART_VALIDATION
@@ -47,7 +47,7 @@ class CartValidation:
         return await run_phase(self.sessions, lambda session: _unlock(session, given))
 
 
-async def _validate(session: AsyncSession, given: CartValidationInput) -> CartValidated:
+async def _validate(session: Session, given: CartValidationInput) -> CartValidated:
     held = await begin(session, given)
     if (answer := held.answer(CartValidated)) is not None:
         return answer
@@ -78,7 +78,7 @@ def _check(held: Held, demand: CartDemand, on_shortage: OnShortage) -> None:
         raise insufficient_stock(proposal)
 
 
-async def _unlock(session: AsyncSession, given: CompensationInput) -> Compensated:
+async def _unlock(session: Session, given: CompensationInput) -> Compensated:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
 from checkout.domain.messages import Extended, ExtensionInput
 from checkout.runtime.database import Sessions
+from checkout.runtime.statements import Session
 from checkout.store.closing import move_deadline
 from checkout.store.fence import enter_running
 
@@ -29,7 +28,7 @@ class Extension:
         return await run_phase(self.sessions, lambda session: _record(session, given))
 
 
-async def _record(session: AsyncSession, given: ExtensionInput) -> Extended:
+async def _record(session: Session, given: ExtensionInput) -> Extended:
     held = await enter_running(session, given.checkout_id)
     version, expires_at = await move_deadline(session, held, datetime.fromisoformat(given.expires_at))
     return Extended(version, expires_at.astimezone(UTC).isoformat().replace("+00:00", "Z"))

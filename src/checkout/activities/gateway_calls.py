@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -19,10 +18,10 @@ from checkout.domain.words import PaymentStatus
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import Gateway, GatewayError, Payment, Refused, Unavailable
 from checkout.payments.settle import settle_to_zero
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
+from checkout.runtime.statements import Session
 from checkout.store import payments
 from checkout.store.fence import Undoing, begin_compensation
-from checkout.store.tables import PaymentAttempt
 
 #: Where the workflow set no heartbeat timeout.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=9)
@@ -106,11 +105,11 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
     were settled. A refusal of the gateway is an error that is retried: a compensation is never given up, and people
     see it until they resolve it. Raises AlreadyCompleted.
     """
-    version, objects = await in_transaction(sessions, lambda session: _begin(session, given))
+    version, objects = await in_direct_transaction(sessions, lambda session: _begin(session, given))
     if not objects:
         return Compensated(version)
     settlement = await settle_all(gateway, given.checkout_id, objects)
-    done = await in_transaction(sessions, lambda session: _finish(session, given, settlement.settled))
+    done = await in_direct_transaction(sessions, lambda session: _finish(session, given, settlement.settled))
     if isinstance(settlement.error, Refused):
         raise ApplicationError(
             f"the payment gateway refuses to give the money back, people have to: {settlement.error}",
@@ -120,7 +119,7 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
     return done
 
 
-async def _begin(session: AsyncSession, given: CompensationInput) -> tuple[int, list[tuple[str, str]]]:
+async def _begin(session: Session, given: CompensationInput) -> tuple[int, list[tuple[str, str]]]:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return undoing.version, []
@@ -130,9 +129,7 @@ async def _begin(session: AsyncSession, given: CompensationInput) -> tuple[int, 
     return undoing.version if objects else await _note_status(session, undoing, attempts), objects
 
 
-async def _finish(
-    session: AsyncSession, given: CompensationInput, settled: Sequence[tuple[str, Payment]]
-) -> Compensated:
+async def _finish(session: Session, given: CompensationInput, settled: Sequence[tuple[str, Payment]]) -> Compensated:
     undoing = await begin_compensation(session, given)
     for attempt_id, payment in settled:
         await payments.record(session, attempt_id, **settled_columns(payment))
@@ -140,7 +137,7 @@ async def _finish(
     return Compensated(await _note_status(session, undoing, attempts), len(settled))
 
 
-async def _note_status(session: AsyncSession, undoing: Undoing, attempts: Sequence[PaymentAttempt]) -> int:
+async def _note_status(session: Session, undoing: Undoing, attempts: Sequence[payments.AttemptRow]) -> int:
     """Write what the checkout's payment has come to, once all of it is settled; gives the row's version."""
     moved = [attempt for attempt in attempts if attempt.authorized]
     refunded = any(attempt.refunded for attempt in moved)

@@ -2,8 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import Raced, run_phase, run_racing_phase
 from checkout.activities.shortage import insufficient_stock
@@ -13,6 +11,7 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PhaseInput, StockReserved
 from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
+from checkout.runtime.statements import Session
 from checkout.store import reserving
 from checkout.store.fence import begin_compensation, enter, finish
 
@@ -41,7 +40,7 @@ class InventoryReservation:
         return await run_phase(self.sessions, lambda session: _release(session, given))
 
 
-async def _reserve(session: AsyncSession, given: PhaseInput, *, lock: bool) -> StockReserved:
+async def _reserve(session: Session, given: PhaseInput, *, lock: bool) -> StockReserved:
     held = await enter(session, given.checkout_id, PHASE)
     if (answer := held.answer(StockReserved)) is not None:
         return answer
@@ -64,7 +63,7 @@ async def _reserve(session: AsyncSession, given: PhaseInput, *, lock: bool) -> S
     return result
 
 
-async def _release(session: AsyncSession, given: CompensationInput) -> Compensated:
+async def _release(session: Session, given: CompensationInput) -> Compensated:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)

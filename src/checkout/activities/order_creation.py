@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
@@ -17,8 +16,10 @@ from checkout.domain.messages import Compensated, CompensationInput, OrderCreate
 from checkout.domain.pricing import price_cart
 from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.runtime.database import Sessions
+from checkout.runtime.statements import Session
 from checkout.store import orders
-from checkout.store.fence import Held, begin_compensation, enter, finish
+from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.held import Held
 from checkout.store.pricing import PriceRules, load_cart
 
 log = structlog.get_logger(__name__)
@@ -46,7 +47,7 @@ class OrderCreation:
         """Cancel the order; it is kept for audit. Raises AlreadyCompleted."""
         return await run_phase(self.sessions, lambda session: _cancel(session, given))
 
-    async def _create(self, session: AsyncSession, given: OrderCreationInput) -> OrderCreated:
+    async def _create(self, session: Session, given: OrderCreationInput) -> OrderCreated:
         held = await enter(session, given.checkout_id, PHASE)
         if (answer := held.answer(OrderCreated)) is not None:
             return answer
@@ -68,7 +69,7 @@ class OrderCreation:
             **columns,
         )
 
-    async def _note_drift(self, session: AsyncSession, held: Held, tolerance: int) -> None:
+    async def _note_drift(self, session: Session, held: Held, tolerance: int) -> None:
         """Log where today's prices are further than ``tolerance`` (minor units) from the frozen ones, which win."""
         try:
             loaded = await load_cart(session, held.cart.id, self.rules, reserved_for=held.id)
@@ -94,7 +95,7 @@ def _next_state(held: Held) -> State:
     return State.CAPTURING if held.checkout.total else State.COMMITTING
 
 
-async def _cancel(session: AsyncSession, given: CompensationInput) -> Compensated:
+async def _cancel(session: Session, given: CompensationInput) -> Compensated:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)

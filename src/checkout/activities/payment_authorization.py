@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.gateway_calls import at_gateway, give_back, refused, settle_all, settled_columns
 from checkout.activities.payment_outcomes import (
@@ -23,10 +21,11 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Authorization, AuthorizationInput, Compensated, CompensationInput
 from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.payments.port import Declined, Gateway, GatewayStatus, Payment, Refused
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
+from checkout.runtime.statements import Session
 from checkout.store import payments
-from checkout.store.fence import Held, change, enter
-from checkout.store.tables import PaymentAttempt
+from checkout.store.fence import change, enter
+from checkout.store.held import Held
 
 PHASE = Phase.PAYMENT_AUTHORIZATION
 
@@ -56,7 +55,7 @@ class PaymentAuthorization:
         ``attempt_unknown``, ``attempt_replaced``, ``no_attempts_left``.
         """
         async with at_gateway():
-            attempt = await in_transaction(self.sessions, lambda session: _take_up(session, given))
+            attempt = await in_direct_transaction(self.sessions, lambda session: _take_up(session, given))
             if isinstance(attempt, Authorization):
                 return attempt
             try:
@@ -66,16 +65,16 @@ class PaymentAuthorization:
                 payment = await self.gateway.confirm(prepared, key=attempt.keys.confirm(), return_url=given.return_url)
             except Declined as declined:
                 code = declined.code
-                return await in_transaction(self.sessions, lambda session: decline(session, attempt, code))
+                return await in_direct_transaction(self.sessions, lambda session: decline(session, attempt, code))
             except Refused as refusal:
                 failure = refused(refusal, "the payment gateway refuses to authorize")
-                await in_transaction(self.sessions, lambda session: close(session, attempt, failure))
+                await in_direct_transaction(self.sessions, lambda session: close(session, attempt, failure))
                 raise failure from None
             if payment.status in {GatewayStatus.REQUIRES_ACTION, GatewayStatus.PENDING}:
-                return await in_transaction(self.sessions, lambda session: waits(session, attempt, payment))
+                return await in_direct_transaction(self.sessions, lambda session: waits(session, attempt, payment))
             if (payment.currency, payment.authorized) != (attempt.currency, attempt.total):
                 await settle_difference(self.sessions, self.gateway, attempt, payment)
-            return await in_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
+            return await in_direct_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
 
     @phase_activity(contract.VOID_PAYMENT)
     async def void(self, given: CompensationInput) -> Compensated:
@@ -99,14 +98,14 @@ class PaymentAuthorization:
             )
             payment_id = created.payment_id
         if settled or attempt.payment_id is None:
-            answer = await in_transaction(
+            answer = await in_direct_transaction(
                 self.sessions, lambda session: _prepared(session, attempt, payment_id, settled)
             )
             return answer or payment_id
         return payment_id
 
 
-async def _take_up(session: AsyncSession, given: AuthorizationInput) -> Attempt | Authorization:
+async def _take_up(session: Session, given: AuthorizationInput) -> Attempt | Authorization:
     held = await enter(session, given.checkout_id, PHASE, key=given.attempt_id)
     if (answer := held.answer(Authorization)) is not None:
         return answer
@@ -132,7 +131,7 @@ async def _take_up(session: AsyncSession, given: AuthorizationInput) -> Attempt 
 
 
 async def _make_current(
-    session: AsyncSession, held: Held, attempts: Sequence[PaymentAttempt], attempt: PaymentAttempt
+    session: Session, held: Held, attempts: Sequence[payments.AttemptRow], attempt: payments.AttemptRow
 ) -> None:
     """Make ``attempt`` the one that counts. An attempt is taken up once: a late one never takes its place back."""
     if held.checkout.attempts_left < 1:
@@ -153,7 +152,7 @@ async def _make_current(
 
 
 async def _prepared(
-    session: AsyncSession, attempt: Attempt, payment_id: str, settled: Sequence[tuple[str, Payment]]
+    session: Session, attempt: Attempt, payment_id: str, settled: Sequence[tuple[str, Payment]]
 ) -> Authorization | None:
     held = await enter_attempt(session, attempt)
     for other, payment in settled:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.gateway_calls import at_gateway, give_back, settle_all, settled_columns
 from checkout.domain import contract
@@ -14,9 +12,11 @@ from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import Gateway, Payment, Refused
 from checkout.payments.settle import settle_to_zero
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
+from checkout.runtime.statements import Session
 from checkout.store import payments
-from checkout.store.fence import Held, enter, finish
+from checkout.store.fence import enter, finish
+from checkout.store.held import Held
 
 PHASE = Phase.PAYMENT_CAPTURE
 
@@ -54,7 +54,7 @@ class PaymentCapture:
         ``not_authorized``.
         """
         async with at_gateway():
-            begun = await in_transaction(self.sessions, lambda session: _begin(session, given))
+            begun = await in_direct_transaction(self.sessions, lambda session: _begin(session, given))
             if isinstance(begun, Captured):
                 return begun
             try:
@@ -69,7 +69,9 @@ class PaymentCapture:
                 ) from None
             if (payment.currency, payment.captured) != (begun.currency, begun.total):
                 await self._settle_difference(begun, payment)
-            return await in_transaction(self.sessions, lambda session: _captured(session, begun, payment, settled))
+            return await in_direct_transaction(
+                self.sessions, lambda session: _captured(session, begun, payment, settled)
+            )
 
     @phase_activity(contract.REFUND_PAYMENT)
     async def refund(self, given: CompensationInput) -> Compensated:
@@ -91,13 +93,13 @@ class PaymentCapture:
         """What the gateway captured is not the order's total: give it back and say so (G2)."""
         figures = {"currency": begun.currency, "expected": begun.total, "captured": payment.captured}
         settled = await settle_to_zero(self.gateway, payment.payment_id, begun.keys)
-        await in_transaction(self.sessions, lambda session: _gave_back(session, begun, settled))
+        await in_direct_transaction(self.sessions, lambda session: _gave_back(session, begun, settled))
         raise DefiniteFailure(
             "captured_amount_differs", "the gateway captured another amount than the total", figures, benign=False
         )
 
 
-async def _begin(session: AsyncSession, given: PhaseInput) -> _Authorized | Captured:
+async def _begin(session: Session, given: PhaseInput) -> _Authorized | Captured:
     held = await enter(session, given.checkout_id, PHASE)
     if (answer := held.answer(Captured)) is not None:
         return answer
@@ -120,7 +122,7 @@ async def _begin(session: AsyncSession, given: PhaseInput) -> _Authorized | Capt
 
 
 async def _captured(
-    session: AsyncSession, begun: _Authorized, payment: Payment, settled: Sequence[tuple[str, Payment]]
+    session: Session, begun: _Authorized, payment: Payment, settled: Sequence[tuple[str, Payment]]
 ) -> Captured:
     held: Held = await enter(session, begun.checkout_id, PHASE)
     if (answer := held.answer(Captured)) is not None:
@@ -140,6 +142,6 @@ async def _captured(
     )
 
 
-async def _gave_back(session: AsyncSession, begun: _Authorized, settled: Payment) -> None:
+async def _gave_back(session: Session, begun: _Authorized, settled: Payment) -> None:
     await enter(session, begun.checkout_id, PHASE)
     await payments.record(session, begun.attempt_id, **settled_columns(settled))

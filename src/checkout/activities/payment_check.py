@@ -7,8 +7,6 @@ stored once; as long as there is none, a look changes nothing but what the buyer
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.gateway_calls import at_gateway, refused
 from checkout.activities.payment_outcomes import (
@@ -24,9 +22,11 @@ from checkout.domain.errors import DefiniteFailure, Failure
 from checkout.domain.messages import Authorization, Funds, PaymentCheckInput
 from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, Refused, next_action_document
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
+from checkout.runtime.statements import Session
 from checkout.store import payments
-from checkout.store.fence import Held, change, enter, finish
+from checkout.store.fence import change, enter, finish
+from checkout.store.held import Held
 
 _AUTHORIZED = {GatewayStatus.AUTHORIZED, GatewayStatus.CAPTURED}
 _WAITING = {GatewayStatus.CREATED, GatewayStatus.REQUIRES_ACTION, GatewayStatus.PENDING}
@@ -47,7 +47,7 @@ class PaymentCheck:
         ``attempt_replaced``.
         """
         async with at_gateway():
-            begun = await in_transaction(self.sessions, lambda session: _begin(session, given, "approval"))
+            begun = await in_direct_transaction(self.sessions, lambda session: _begin(session, given, "approval"))
             held, attempt = begun
             if (answer := held.answer(Authorization)) is not None:
                 return answer
@@ -56,10 +56,10 @@ class PaymentCheck:
                 return _still_waits(held, payment)
             if payment.status not in _AUTHORIZED:
                 code = payment.decline_code or DeclineCode.NOT_APPROVED
-                return await in_transaction(self.sessions, lambda session: decline(session, attempt, code))
+                return await in_direct_transaction(self.sessions, lambda session: decline(session, attempt, code))
             if (payment.currency, payment.authorized) != (attempt.currency, attempt.total):
                 await settle_difference(self.sessions, self.gateway, attempt, payment)
-            return await in_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
+            return await in_direct_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
 
     @phase_activity(contract.FUNDS_CHECK)
     async def funds(self, given: PaymentCheckInput) -> Funds:
@@ -68,17 +68,17 @@ class PaymentCheck:
         Raises Fenced, DefiniteFailure ``funds_refused``, ``gateway_refused``, ``attempt_replaced``.
         """
         async with at_gateway():
-            held, attempt = await in_transaction(self.sessions, lambda session: _begin(session, given, "funds"))
+            held, attempt = await in_direct_transaction(self.sessions, lambda session: _begin(session, given, "funds"))
             if (answer := held.answer(Funds)) is not None:
                 return answer
             payment = await self._fetch(attempt)
             if payment.currency != attempt.currency or payment.amount != attempt.total:
                 raise _refused("the gateway waits for another amount than the total", payment)
             if payment.status in _AUTHORIZED and payment.authorized == attempt.total:
-                return await in_transaction(self.sessions, lambda session: _arrived(session, attempt, payment))
+                return await in_direct_transaction(self.sessions, lambda session: _arrived(session, attempt, payment))
             if payment.status is not GatewayStatus.PENDING:
                 raise _refused("the gateway does not wait for the transfer any more", payment)
-            return await in_transaction(self.sessions, lambda session: _missing(session, attempt, payment))
+            return await in_direct_transaction(self.sessions, lambda session: _missing(session, attempt, payment))
 
     async def _fetch(self, attempt: Attempt) -> Payment:
         assert attempt.payment_id is not None  # noqa: S101 - only what was confirmed is looked at
@@ -88,7 +88,7 @@ class PaymentCheck:
             raise refused(refusal, "the payment gateway does not know the payment") from None
 
 
-async def _begin(session: AsyncSession, given: PaymentCheckInput, what: str) -> tuple[Held, Attempt]:
+async def _begin(session: Session, given: PaymentCheckInput, what: str) -> tuple[Held, Attempt]:
     phase = Phase.PAYMENT_AUTHORIZATION if what == "approval" else Phase.PAYMENT_CAPTURE
     key = f"{given.attempt_id}:{what}"
     held = await enter(session, given.checkout_id, phase, key=key)
@@ -121,14 +121,14 @@ def _still_waits(held: Held, payment: Payment) -> Authorization:
     )
 
 
-async def _enter_funds(session: AsyncSession, attempt: Attempt) -> Held:
+async def _enter_funds(session: Session, attempt: Attempt) -> Held:
     held = await enter(session, attempt.checkout_id, Phase.PAYMENT_CAPTURE, key=attempt.key)
     if held.checkout.attempt_id != attempt.id:
         raise replaced()
     return held
 
 
-async def _arrived(session: AsyncSession, attempt: Attempt, payment: Payment) -> Funds:
+async def _arrived(session: Session, attempt: Attempt, payment: Payment) -> Funds:
     held = await _enter_funds(session, attempt)
     if (answer := held.answer(Funds)) is not None:
         return answer
@@ -146,7 +146,7 @@ async def _arrived(session: AsyncSession, attempt: Attempt, payment: Payment) ->
     )
 
 
-async def _missing(session: AsyncSession, attempt: Attempt, payment: Payment) -> Funds:
+async def _missing(session: Session, attempt: Attempt, payment: Payment) -> Funds:
     """Nothing is written where nothing has come since the last look."""
     held = await _enter_funds(session, attempt)
     if (answer := held.answer(Funds)) is not None:

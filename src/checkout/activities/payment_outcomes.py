@@ -7,8 +7,6 @@ function here is one transaction that enters the fence and checks that the attem
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.gateway_calls import settled_columns
 from checkout.domain.errors import DefiniteFailure, Failure
 from checkout.domain.messages import Authorization
@@ -16,9 +14,11 @@ from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, next_action_document
 from checkout.payments.settle import settle_to_zero
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
+from checkout.runtime.statements import Session
 from checkout.store import payments
-from checkout.store.fence import Held, enter, finish
+from checkout.store.fence import enter, finish
+from checkout.store.held import Held
 
 PHASE = Phase.PAYMENT_AUTHORIZATION
 
@@ -68,7 +68,7 @@ def replaced() -> DefiniteFailure:
     )
 
 
-async def enter_attempt(session: AsyncSession, attempt: Attempt) -> Held:
+async def enter_attempt(session: Session, attempt: Attempt) -> Held:
     """The fence between and after the gateway's calls: the checkout may go on, and this attempt still counts."""
     held = await enter(session, attempt.checkout_id, PHASE, key=attempt.key)
     if held.checkout.attempt_id != attempt.id:
@@ -76,7 +76,7 @@ async def enter_attempt(session: AsyncSession, attempt: Attempt) -> Held:
     return held
 
 
-async def waits(session: AsyncSession, attempt: Attempt, payment: Payment) -> Authorization:
+async def waits(session: Session, attempt: Attempt, payment: Payment) -> Authorization:
     """The buyer has to approve, or to send the money: what exactly is in the checkout's row, and nowhere else."""
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
@@ -104,7 +104,7 @@ async def waits(session: AsyncSession, attempt: Attempt, payment: Payment) -> Au
     )
 
 
-async def authorized(session: AsyncSession, attempt: Attempt, payment: Payment) -> Authorization:
+async def authorized(session: Session, attempt: Attempt, payment: Payment) -> Authorization:
     """The frozen total is authorized: the order may be made."""
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
@@ -129,7 +129,7 @@ async def authorized(session: AsyncSession, attempt: Attempt, payment: Payment) 
     )
 
 
-async def decline(session: AsyncSession, attempt: Attempt, code: DeclineCode) -> Authorization:
+async def decline(session: Session, attempt: Attempt, code: DeclineCode) -> Authorization:
     """The attempt is used up; the buyer may have others left."""
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
@@ -152,9 +152,7 @@ async def decline(session: AsyncSession, attempt: Attempt, code: DeclineCode) ->
     )
 
 
-async def close(
-    session: AsyncSession, attempt: Attempt, failure: DefiniteFailure, settled: Payment | None = None
-) -> None:
+async def close(session: Session, attempt: Attempt, failure: DefiniteFailure, settled: Payment | None = None) -> None:
     """Note why an attempt ended for good; what its object holds, the compensation gives back."""
     if (await enter_attempt(session, attempt)).stored is not None:
         return  # another run of this activity has had the gateway's answer before
@@ -178,5 +176,5 @@ async def settle_difference(sessions: Sessions, gateway: Gateway, attempt: Attem
         "authorized_amount_differs", "the gateway authorized another amount than the total", figures, benign=False
     )
     settled = await settle_to_zero(gateway, payment.payment_id, attempt.keys)
-    await in_transaction(sessions, lambda session: close(session, attempt, failure, settled))
+    await in_direct_transaction(sessions, lambda session: close(session, attempt, failure, settled))
     raise failure

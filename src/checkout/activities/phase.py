@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
+from checkout.runtime.statements import Session
 from checkout.store.fence import wait_for_locks
 
 Out = TypeVar("Out")
@@ -25,12 +25,12 @@ class Raced(Exception):
     """What was read without a lock has changed meanwhile; the transaction is to be run again."""
 
 
-async def run_phase(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[Out]]) -> Out:
+async def run_phase(sessions: Sessions, work: Callable[[Session], Awaitable[Out]]) -> Out:
     """Run ``work`` in one transaction and commit. Raises what it raises, and the database's errors."""
     return await run_racing_phase(sessions, lambda session, _: work(session))
 
 
-async def run_racing_phase(sessions: Sessions, work: Callable[[AsyncSession, bool], Awaitable[Out]]) -> Out:
+async def run_racing_phase(sessions: Sessions, work: Callable[[Session, bool], Awaitable[Out]]) -> Out:
     """Run ``work(session, lock)`` in one transaction and commit; run it again as long as it raises Raced.
 
     After HOPEFUL_TRIES it is told to ``lock`` what it reads. Raises Raced after TRIES.
@@ -38,7 +38,7 @@ async def run_racing_phase(sessions: Sessions, work: Callable[[AsyncSession, boo
     patient = activity.in_activity() and not activity.info().is_local
     lock = False
 
-    async def attempt(session: AsyncSession) -> Out:
+    async def attempt(session: Session) -> Out:
         if patient:
             await wait_for_locks(session, REGULAR_PATIENCE)
         return await work(session, lock)
@@ -46,7 +46,7 @@ async def run_racing_phase(sessions: Sessions, work: Callable[[AsyncSession, boo
     for number in range(1, TRIES + 1):
         lock = number > HOPEFUL_TRIES
         try:
-            return await in_transaction(sessions, attempt)
+            return await in_direct_transaction(sessions, attempt)
         except Raced:
             if number == TRIES:
                 raise

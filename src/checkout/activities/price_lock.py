@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import Raced, run_phase, run_racing_phase
 from checkout.domain import contract
@@ -12,8 +10,10 @@ from checkout.domain.messages import Compensated, CompensationInput, PriceLockIn
 from checkout.domain.pricing import Pricing, price_cart
 from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
+from checkout.runtime.statements import Session
 from checkout.store import snapshots
-from checkout.store.fence import Held, begin_compensation, enter, finish
+from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.held import Held
 from checkout.store.price_changes import changes_since_shown
 from checkout.store.pricing import LoadedCart, PriceRules, load_cart, reckoning
 
@@ -41,7 +41,7 @@ class PriceLock:
         """Mark the snapshot as discarded and give redemptions back. Raises AlreadyCompleted."""
         return await run_phase(self.sessions, lambda session: _discard(session, given))
 
-    async def _lock(self, session: AsyncSession, given: PriceLockInput) -> PricesLocked:
+    async def _lock(self, session: Session, given: PriceLockInput) -> PricesLocked:
         held = await enter(session, given.checkout_id, PHASE)
         if (answer := held.answer(PricesLocked)) is not None:
             return answer
@@ -66,7 +66,7 @@ class PriceLock:
 
 
 async def _mismatch(
-    session: AsyncSession, expected: int, held: Held, loaded: LoadedCart, pricing: Pricing
+    session: Session, expected: int, held: Held, loaded: LoadedCart, pricing: Pricing
 ) -> DefiniteFailure:
     """Both totals, what the new one is made of, and what changed of it since the storefront was shown the cart.
 
@@ -98,7 +98,7 @@ async def _mismatch(
     return DefiniteFailure("total_mismatch", f"the total is {pricing.total}, not {expected}", context)
 
 
-async def _discard(session: AsyncSession, given: CompensationInput) -> Compensated:
+async def _discard(session: Session, given: CompensationInput) -> Compensated:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
@@ -11,6 +9,7 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PhaseInput, StockCommitted
 from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
+from checkout.runtime.statements import Session
 from checkout.store import orders, reserving
 from checkout.store.fence import begin_compensation, enter, finish
 
@@ -37,7 +36,7 @@ class StockCommit:
         return await run_phase(self.sessions, lambda session: _restock(session, given))
 
 
-async def _commit(session: AsyncSession, given: PhaseInput) -> StockCommitted:
+async def _commit(session: Session, given: PhaseInput) -> StockCommitted:
     held = await enter(session, given.checkout_id, PHASE)
     if (answer := held.answer(StockCommitted)) is not None:
         return answer
@@ -51,7 +50,7 @@ async def _commit(session: AsyncSession, given: PhaseInput) -> StockCommitted:
     return result
 
 
-async def _restock(session: AsyncSession, given: CompensationInput) -> Compensated:
+async def _restock(session: Session, given: CompensationInput) -> Compensated:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)

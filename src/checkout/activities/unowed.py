@@ -11,7 +11,7 @@ from checkout.domain import contract
 from checkout.domain.messages import Returned, UnowedInput
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import Gateway, Refused
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.store import gateway_events
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Unowed:
                 left = payment.unowed - payment.returned
                 if left <= 0:
                     return Returned(0)
-                await in_transaction(
+                await in_direct_transaction(
                     self.sessions,
                     lambda session: gateway_events.note_unowed(
                         session,

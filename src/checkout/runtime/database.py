@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import psycopg
@@ -12,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
+from checkout.runtime.statements import Session, Transaction, transaction
 
 T = TypeVar("T")
-Sessions = async_sessionmaker[AsyncSession]
+S = TypeVar("S", bound=Session)
 
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
@@ -82,9 +84,24 @@ def engine_for(
     )
 
 
+class Sessions(async_sessionmaker[AsyncSession]):
+    """Opens SQLAlchemy's sessions, and transactions straight on the driver, on connections of one pool.
+
+    A session's objects stay readable after the commit (``expire_on_commit`` would load each of them again).
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self._engine = engine
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction on the driver; see :func:`checkout.runtime.statements.transaction`."""
+        return transaction(self._engine)
+
+
 def create_sessions(engine: AsyncEngine) -> Sessions:
-    """Sessions whose objects stay readable after the commit (``expire_on_commit`` would load each of them again)."""
-    return async_sessionmaker(engine, expire_on_commit=False)
+    """Sessions on the pool of an engine."""
+    return Sessions(engine)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -116,15 +133,30 @@ async def in_transaction(sessions: Sessions, work: Callable[[AsyncSession], Awai
     A connection lost *before* the commit was sent is replaced once and ``work`` is run again, since the server rolled
     back; one lost while committing is raised, because nobody knows what became of it.
     """
+    return await _committed(sessions, work, attempts)
+
+
+async def in_direct_transaction(sessions: Sessions, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    """As :func:`in_transaction`, but that statements go to the driver as they are (:mod:`checkout.runtime.statements`).
+
+    On the same pool: for work that sends fixed statements, and many of them.
+    """
+    return await _committed(sessions.transaction, work, attempts=5)
+
+
+async def _committed(
+    opened: Callable[[], AbstractAsyncContextManager[S]], work: Callable[[S], Awaitable[T]], attempts: int
+) -> T:
     committing = False
 
     async def once() -> T:
         nonlocal committing
         committing = False
-        async with sessions() as session:
+        async with opened() as session:
             result = await work(session)
             committing = True
-            await session.commit()
+            if isinstance(session, AsyncSession):  # a Transaction commits at the end of its block
+                await session.commit()
             return result
 
     try:

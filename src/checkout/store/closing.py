@@ -1,25 +1,24 @@
 """The beginning and the end of a checkout's hold on its cart, and its deadline in between."""
 
+import json
 from datetime import datetime
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.domain.messages import CompensationInput
-from checkout.store.fence import Held, failure_document
+from checkout.runtime.statements import Session, Statement
+from checkout.store.fence import failure_document
+from checkout.store.held import Held
 
 
 class NotYetUndone(Exception):
     """Something of the checkout is still held, so it cannot be closed; to be tried again."""
 
 
-async def lock_cart(session: AsyncSession, held: Held) -> None:
+async def lock_cart(session: Session, held: Held) -> None:
     """Have the checkout hold its cart, which the transaction has locked and found free."""
-    await session.execute(_LOCK, {"cart_id": held.cart.id, "checkout_id": held.id})
+    await _LOCK.run(session, {"cart_id": held.cart.id, "checkout_id": held.id})
 
 
-async def close_undone(session: AsyncSession, given: CompensationInput) -> tuple[int, int]:
+async def close_undone(session: Session, given: CompensationInput) -> tuple[int, int]:
     """Close a checkout of which nothing is held any more, unlock its cart, and erase payment tokens that nobody used.
 
     Gives the row's version and 1 where the cart was unlocked. Raises NotYetUndone: units, order, snapshot and payment
@@ -29,30 +28,30 @@ async def close_undone(session: AsyncSession, given: CompensationInput) -> tuple
         "checkout_id": given.checkout_id,
         "cart_id": given.cart_id,
         "state": given.outcome.state.value,
-        "failure": failure_document(given.failure),
+        "failure": None if given.failure is None else json.dumps(failure_document(given.failure)),
     }
-    row = (await session.execute(_CLOSE, parameters)).one_or_none()
+    row = await _CLOSE.row(session, parameters)
     if row is None:
         raise NotYetUndone(f"{given.checkout_id} still holds units, an order, prices or a payment")
-    return int(row.version), int(row.unlocked)
+    return int(row["version"]), int(row["unlocked"])
 
 
-async def move_deadline(session: AsyncSession, held: Held, expires_at: datetime) -> tuple[int, datetime]:
+async def move_deadline(session: Session, held: Held, expires_at: datetime) -> tuple[int, datetime]:
     """Move the deadline to a later time; gives the row's version and the deadline that holds."""
-    row = (await session.execute(_MOVE_DEADLINE, {"checkout_id": held.id, "expires_at": expires_at})).one()
-    return int(row.version), row.expires_at
+    [row] = await _MOVE_DEADLINE.rows(session, {"checkout_id": held.id, "expires_at": expires_at})
+    return int(row["version"]), row["expires_at"]
 
 
-_LOCK = text("UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id")
+_LOCK = Statement("UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id")
 
-_MOVE_DEADLINE = text("""
+_MOVE_DEADLINE = Statement("""
 UPDATE checkouts SET expires_at = GREATEST(expires_at, :expires_at) WHERE id = :checkout_id
 RETURNING version, expires_at
 """)
 
-_CLOSE = text("""
+_CLOSE = Statement("""
 WITH closed AS (
-    UPDATE checkouts k SET state = :state, failure = :failure, failed_at = now(), next_action = NULL
+    UPDATE checkouts k SET state = :state, failure = CAST(:failure AS jsonb), failed_at = now(), next_action = NULL
     WHERE k.id = :checkout_id
         AND NOT EXISTS (SELECT FROM reservations r WHERE r.checkout_id = k.id AND r.status <> 'released')
         AND NOT EXISTS (SELECT FROM price_snapshots s WHERE s.checkout_id = k.id AND s.discarded_at IS NULL)
@@ -71,4 +70,4 @@ WITH closed AS (
     FROM closed WHERE a.checkout_id = :checkout_id AND (a.token IS NOT NULL OR a.status = 'new')
 )
 SELECT version, (SELECT count(*) FROM unlocked) AS unlocked FROM closed
-""").bindparams(bindparam("failure", type_=JSONB(none_as_null=True)))
+""")

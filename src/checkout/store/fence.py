@@ -9,69 +9,43 @@ coupons and promotions by id, stock rows by (variant, warehouse).
 """
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-from sqlalchemy import Text, bindparam, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from checkout.domain.errors import AlreadyCompleted, DefiniteFailure, Failure, Fenced
 from checkout.domain.messages import CartValidationInput, CompensationInput
 from checkout.domain.words import FENCED, OnShortage, Phase, State
 from checkout.runtime.database import sqlstate
+from checkout.runtime.statements import Session, Statement
 from checkout.store.errors import CartNotFound, CartOrdered
+from checkout.store.held import Held, HeldCart, HeldCheckout
 from checkout.store.owner import Owner
-from checkout.store.tables import Cart, Checkout
+from checkout.store.tables import Checkout
 
 Result = TypeVar("Result")
 
 UNIQUE_VIOLATION = "23505"
 
 
-@dataclass(frozen=True)
-class Held:
-    """A checkout whose row and cart this transaction has locked, and which may go on.
-
-    ``stored`` is what the phase answered when it was done before: to be answered again, with nothing done.
-    """
-
-    checkout: Checkout
-    cart: Cart
-    stored: dict[str, Any] | None
-
-    @property
-    def id(self) -> str:
-        """The checkout's id."""
-        return self.checkout.id
-
-    def answer(self, kind: type[Result]) -> Result | None:
-        """The stored result as the message it was, None when the phase was not done yet."""
-        if self.stored is None:
-            return None
-        result: Result = _adapter(cast(Any, kind)).validate_python(self.stored)
-        return result
-
-
-async def wait_for_locks(session: AsyncSession, seconds: float) -> None:
+async def wait_for_locks(session: Session, seconds: float) -> None:
     """Have this transaction wait that long for a lock, instead of the pool's default, before it fails (55P03)."""
-    milliseconds = str(round(seconds * 1000))
-    await session.execute(select(func.set_config("lock_timeout", milliseconds, True)))
+    await _PATIENCE.run(session, {"milliseconds": str(round(seconds * 1000))})
 
 
-async def begin(session: AsyncSession, given: CartValidationInput) -> Held:
+async def begin(session: Session, given: CartValidationInput) -> Held:
     """Enter cart_validation: make the checkout's row, or meet it, and lock it and the cart.
 
     Raises DefiniteFailure ``cart_not_found``, ``cart_ordered``, and ``checkout_closing`` where another checkout holds
     the cart; Fenced when this one is being undone or closed already (its tombstone may have come first).
     """
     try:
-        await session.execute(_INSERT, _first_row(given))
+        await _INSERT.run(session, _first_row(given))
     except IntegrityError as error:
         if sqlstate(error) == UNIQUE_VIOLATION and "uq_checkouts_running" in str(error.orig):
             raise _closing(given.cart_id) from None
@@ -90,7 +64,7 @@ async def begin(session: AsyncSession, given: CartValidationInput) -> Held:
     return held
 
 
-async def enter(session: AsyncSession, checkout_id: str, phase: Phase, *, key: str | None = None) -> Held:
+async def enter(session: Session, checkout_id: str, phase: Phase, *, key: str | None = None) -> Held:
     """Lock the checkout and its cart for a phase, and check that it may act.
 
     ``key`` is what the result is stored under, the phase's name by default (an attempt's id where a phase runs several
@@ -103,14 +77,14 @@ async def enter(session: AsyncSession, checkout_id: str, phase: Phase, *, key: s
     return _admit(checkout, cart, phase, key or phase)
 
 
-async def enter_running(session: AsyncSession, checkout_id: str) -> Held:
+async def enter_running(session: Session, checkout_id: str) -> Held:
     """Lock the checkout and its cart for something beside the phases. Raises Fenced as :func:`enter` does."""
     checkout, cart = await _lock_known(session, checkout_id)
     _require_running(checkout, cart)
     return Held(checkout, cart, None)
 
 
-def _admit(checkout: Checkout, cart: Cart, phase: Phase, key: str) -> Held:
+def _admit(checkout: HeldCheckout, cart: HeldCart, phase: Phase, key: str) -> Held:
     """The checkout as held, when it may go on with the phase or has done it before."""
     state = State(checkout.state)
     stored = checkout.results.get(key)
@@ -123,7 +97,7 @@ def _admit(checkout: Checkout, cart: Cart, phase: Phase, key: str) -> Held:
     return Held(checkout, cart, stored)
 
 
-def _require_running(checkout: Checkout, cart: Cart) -> None:
+def _require_running(checkout: HeldCheckout, cart: HeldCart) -> None:
     if State(checkout.state) in FENCED:
         raise Fenced(checkout.id, checkout.state)
     if cart.locked_by != checkout.id:
@@ -135,13 +109,13 @@ def _closing(cart_id: str) -> DefiniteFailure:
     return DefiniteFailure("checkout_closing", detail, {"cart_id": cart_id})
 
 
-async def change(session: AsyncSession, held: Held, state: State, **columns: Any) -> int:
+async def change(session: Session, held: Held, state: State, **columns: Any) -> int:
     """Write the checkout's state and columns, and when it was completed; gives the row's new version."""
     return await _write(session, held.id, state=state.value, phase=_phase_column(state), **columns)
 
 
 async def finish(
-    session: AsyncSession,
+    session: Session,
     held: Held,
     phase: Phase,
     state: State,
@@ -168,11 +142,11 @@ class Undoing:
     the row's, 0 without one.
     """
 
-    checkout: Checkout | None
+    checkout: HeldCheckout | None
     version: int
 
 
-async def begin_compensation(session: AsyncSession, given: CompensationInput) -> Undoing:
+async def begin_compensation(session: Session, given: CompensationInput) -> Undoing:
     """Lock the checkout for a compensation and move it to ``compensating``.
 
     Where no phase has written the row yet, it is made in that state: a tombstone for a phase that is still on its way.
@@ -180,7 +154,7 @@ async def begin_compensation(session: AsyncSession, given: CompensationInput) ->
     """
     held = await _lock(session, given.checkout_id)
     if held is None:
-        await session.execute(_INSERT, _tombstone(given))
+        await _INSERT.run(session, _tombstone(given))
         held = await _lock(session, given.checkout_id)
     if held is None:
         return Undoing(None, 0)
@@ -196,16 +170,18 @@ async def begin_compensation(session: AsyncSession, given: CompensationInput) ->
     return Undoing(checkout, version)
 
 
-async def _lock(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart] | None:
+async def _lock(session: Session, checkout_id: str) -> tuple[HeldCheckout, HeldCart] | None:
     """The checkout's row, then its cart's, both locked; PostgreSQL locks the rows of a join in the order of its tables.
 
     Where it had to wait for a lock it looks again, so both are the newest versions.
     """
-    row = (await session.execute(_LOCK, {"checkout_id": checkout_id})).one_or_none()
-    return None if row is None else (row[0], row[1])
+    row = await _LOCK.row(session, {"checkout_id": checkout_id})
+    if row is None:
+        return None
+    return HeldCheckout(*(row[name] for name in _CHECKOUT)), HeldCart(*(row[f"cart_{name}"] for name in _CART))
 
 
-async def _lock_known(session: AsyncSession, checkout_id: str) -> tuple[Checkout, Cart]:
+async def _lock_known(session: Session, checkout_id: str) -> tuple[HeldCheckout, HeldCart]:
     locked = await _lock(session, checkout_id)
     if locked is None:
         raise Fenced(checkout_id, "unknown")
@@ -242,10 +218,14 @@ def _row(given: CartValidationInput | CompensationInput, **columns: Any) -> dict
     }
 
 
-async def _write(session: AsyncSession, checkout_id: str, **columns: Any) -> int:
+async def _write(session: Session, checkout_id: str, **columns: Any) -> int:
     """Write columns of the checkout's row; gives its new version."""
     statement = _update(tuple(columns), completes=columns.get("state") == State.COMPLETED)
-    return int((await session.execute(statement, {**columns, "checkout_id": checkout_id})).scalar_one())
+    given = {
+        name: json.dumps(value) if name in _DOCUMENTS and value is not None else value
+        for name, value in columns.items()
+    }
+    return int(await statement.value(session, {**given, "checkout_id": checkout_id}))
 
 
 def _phase_column(state: State) -> str | None:
@@ -258,25 +238,24 @@ def failure_document(failure: Failure | None) -> dict[str, Any] | None:
     return None if failure is None else dataclasses.asdict(failure)
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_CHECKOUT = tuple(field.name for field in dataclasses.fields(HeldCheckout))
+_CART = tuple(field.name for field in dataclasses.fields(HeldCart))
+#: What is written as JSON text: the columns that are documents, and a phase's answer.
+_DOCUMENTS = {column.name for column in Checkout.metadata.tables["checkouts"].c if isinstance(column.type, JSONB)} | {
+    "result"
+}
 
+_PATIENCE = Statement("SELECT set_config('lock_timeout', :milliseconds, true)")
 
-# Statements are made once and kept: to build one anew costs more than to send it.
-
-_CHECKOUTS = Checkout.metadata.tables["checkouts"]
-
-_LOCK = (
-    select(Checkout, Cart)
-    .join(Cart, col(Cart.id) == col(Checkout.cart_id))
-    .where(col(Checkout.id) == bindparam("checkout_id"))
-    .with_for_update(key_share=True)
-    .execution_options(populate_existing=True)
-)
+_LOCK = Statement(f"""
+SELECT {", ".join(f"k.{name}" for name in _CHECKOUT)}, {", ".join(f"c.{name} AS cart_{name}" for name in _CART)}
+FROM checkouts k JOIN carts c ON c.id = k.cart_id
+WHERE k.id = :checkout_id
+FOR NO KEY UPDATE
+""")  # noqa: S608 - fixed words
 
 # Nothing is inserted where the row is there already, or its cart does not exist.
-_INSERT = text("""
+_INSERT = Statement("""
 INSERT INTO checkouts (id, cart_id, session_id, customer_id, workflow_id, run_id, state, phase, locked_at, expires_at,
     on_shortage, attempts_left, currency)
 SELECT :id, c.id, :session_id, :customer_id, :workflow_id, :run_id, :state, :phase, :locked_at,
@@ -287,20 +266,19 @@ ON CONFLICT (id) DO NOTHING
 
 
 @cache
-def _update(names: tuple[str, ...], *, completes: bool) -> Any:
+def _update(names: tuple[str, ...], *, completes: bool) -> Statement:
     """The UPDATE of these columns; ``result_key`` and ``result`` together put an answer into ``results``.
 
     The trigger gives the row, in this very UPDATE, the version after the one that its expressions see.
     """
-    table = _CHECKOUTS
-    values: dict[str, Any] = {name: bindparam(name, type_=table.c[name].type) for name in names if name in table.c}
+    changes = [
+        f"{name} = CAST(:{name} AS jsonb)" if name in _DOCUMENTS else f"{name} = :{name}"
+        for name in names
+        if name not in {"result", "result_key"}
+    ]
     if "result" in names:
-        versioned = bindparam("result", type_=JSONB).op("||")(
-            func.jsonb_build_object(literal("version", Text), table.c.version + 1)
-        )
-        values["results"] = table.c.results.op("||")(
-            func.jsonb_build_object(bindparam("result_key", type_=Text), versioned)
-        )
+        versioned = "CAST(:result AS jsonb) || jsonb_build_object('version', version + 1)"
+        changes.append(f"results = results || jsonb_build_object(CAST(:result_key AS text), {versioned})")
     if completes:
-        values["completed_at"] = func.now()
-    return update(table).where(table.c.id == bindparam("checkout_id")).values(values).returning(table.c.version)
+        changes.append("completed_at = now()")
+    return Statement(f"UPDATE checkouts SET {', '.join(changes)} WHERE id = :checkout_id RETURNING version")  # noqa: S608

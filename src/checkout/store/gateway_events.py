@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.words import FENCED, State
+from checkout.runtime.statements import Session, Statement
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,12 @@ async def done(session: AsyncSession, *, gateway: str, event_id: str) -> None:
     await session.execute(_DONE, {"gateway": gateway, "event_id": event_id})
 
 
-async def note_unowed(session: AsyncSession, **columns: Any) -> None:
+async def note_unowed(session: Session, **columns: Any) -> None:
     """Keep that money which nobody owed goes back (columns of ``UnowedMoney``); a repeat changes nothing."""
-    await session.execute(_UNOWED, columns)
+    await _UNOWED.run(session, columns)
 
 
-_UNOWED = text("""
+_UNOWED = Statement("""
 INSERT INTO unowed_money (gateway, payment_id, checkout_id, attempt_id, amount, returned_until, currency)
 VALUES (:gateway, :payment_id, :checkout_id, :attempt_id, :amount, :returned_until, :currency)
 ON CONFLICT (gateway, payment_id, returned_until) DO NOTHING

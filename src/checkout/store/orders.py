@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.domain.words import OrderStatus, PaymentStatus
+from checkout.runtime.statements import Session, Statement
 from checkout.store.checkouts import PricedLine, Totals
 from checkout.store.errors import NotFound
 from checkout.store.owner import Owner
@@ -32,41 +30,41 @@ class OrderRecord:
     created_at: datetime
 
 
-async def read_order(session: AsyncSession, owner: Owner, reference: str) -> OrderRecord:
+async def read_order(session: Session, owner: Owner, reference: str) -> OrderRecord:
     """The order of this reference. Raises NotFound ``order_not_found``, also where it is another's."""
-    row = (await session.execute(_ONE, {**_owner(owner), "reference": reference})).mappings().one_or_none()
+    row = await _ONE.row(session, {**_owner(owner), "reference": reference})
     if row is None:
         raise NotFound("order_not_found", "there is no such order", {"reference": reference[:64]})
     return _record(dict(row))
 
 
-async def list_orders(session: AsyncSession, owner: Owner) -> list[OrderRecord]:
+async def list_orders(session: Session, owner: Owner) -> list[OrderRecord]:
     """All orders of a session and of its customer, the newest first."""
-    found = (await session.execute(_ALL, _owner(owner))).mappings()
+    found = await _ALL.rows(session, _owner(owner))
     return [_record(dict(row)) for row in found]
 
 
-async def create_order(session: AsyncSession, checkout_id: str, reference: str) -> bool:
+async def create_order(session: Session, checkout_id: str, reference: str) -> bool:
     """Make the order and its lines from the checkout's snapshot.
 
     False, and nothing made, where the snapshot is gone or the checkout does not hold exactly the units of its lines.
     """
-    made = await session.execute(_CREATE, {"checkout_id": checkout_id, "reference": reference})
-    return int(made.scalar_one()) > 0
+    made = await _CREATE.value(session, {"checkout_id": checkout_id, "reference": reference})
+    return int(made) > 0
 
 
-async def cancel_order(session: AsyncSession, checkout_id: str) -> int:
+async def cancel_order(session: Session, checkout_id: str) -> int:
     """Cancel the order of a checkout; 1 where there was one to cancel."""
-    return len((await session.execute(_CANCEL, {"checkout_id": checkout_id})).all())
+    return len(await _CANCEL.rows(session, {"checkout_id": checkout_id}))
 
 
-async def pay_order(session: AsyncSession, checkout_id: str) -> int | None:
+async def pay_order(session: Session, checkout_id: str) -> int | None:
     """Mark the order as paid, close its cart, erase payment tokens that nobody used; the units of its lines.
 
     None, and nothing changed, unless the order is pending and what the checkout's attempt captured is its total (a
     total of zero needs no attempt).
     """
-    units = (await session.execute(_PAY, {"checkout_id": checkout_id})).scalar_one()
+    units = await _PAY.value(session, {"checkout_id": checkout_id})
     return None if units is None else int(units)
 
 
@@ -92,10 +90,10 @@ SELECT o.reference, o.checkout_id, o.status, o.currency, o.sub_total, o.discount
 FROM orders o JOIN checkouts k ON k.id = o.checkout_id
 WHERE (o.session_id = :session_id OR o.customer_id = CAST(:customer_id AS text))
 """
-_ONE = text(_QUERY + " AND o.reference = :reference")
-_ALL = text(_QUERY + " ORDER BY o.created_at DESC, o.reference")
+_ONE = Statement(_QUERY + " AND o.reference = :reference")
+_ALL = Statement(_QUERY + " ORDER BY o.created_at DESC, o.reference")
 
-_CREATE = text("""
+_CREATE = Statement("""
 WITH snapshot AS (
     SELECT s.* FROM price_snapshots s
     WHERE s.checkout_id = :checkout_id AND s.discarded_at IS NULL
@@ -124,13 +122,13 @@ WITH snapshot AS (
 SELECT count(*) FROM made
 """)
 
-_CANCEL = text("""
+_CANCEL = Statement("""
 UPDATE orders SET status = 'cancelled', cancelled_at = now(), updated_at = now()
 WHERE checkout_id = :checkout_id AND status <> 'cancelled'
 RETURNING reference
 """)
 
-_PAY = text("""
+_PAY = Statement("""
 WITH paid AS (
     UPDATE orders o SET status = 'paid', paid_at = now(), updated_at = now()
     FROM checkouts k LEFT JOIN payment_attempts a ON a.id = k.attempt_id

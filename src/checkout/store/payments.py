@@ -5,23 +5,33 @@ be discarded at any time, so taking up and discarding decide by the attempt's ro
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, null, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
-
 from checkout.domain.words import PaymentStatus
-from checkout.store.tables import Checkout, PaymentAttempt
+from checkout.runtime.statements import Session, Statement
 
 #: What a gateway has confirmed to hold no money, now and for ever.
 _SETTLED = frozenset({"voided", "refunded"})
-#: Stored, and neither taken up nor discarded.
-_UNUSED = (col(PaymentAttempt.number).is_(None), col(PaymentAttempt.status) == "new")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """A payment attempt; amounts in minor units, ``number`` None until it is taken up."""
+
+    id: str
+    number: int | None
+    method: str
+    token: str | None
+    gateway_payment_id: str | None
+    status: str
+    authorized: int
+    refunded: int
 
 
 async def add_attempt(
-    session: AsyncSession,
+    session: Session,
     *,
     attempt_id: str,
     checkout_id: str,
@@ -31,26 +41,25 @@ async def add_attempt(
     token: str | None,
 ) -> None:
     """Keep how a buyer wants to pay, before the workflow hears of it: it is told the attempt's id alone (G7)."""
-    session.add(
-        PaymentAttempt(
-            id=attempt_id, checkout_id=checkout_id, cart_id=cart_id, gateway=gateway, method=method, token=token
-        )
+    await _ADD.run(
+        session,
+        {
+            "id": attempt_id,
+            "checkout_id": checkout_id,
+            "cart_id": cart_id,
+            "gateway": gateway,
+            "method": method,
+            "token": token,
+        },
     )
-    await session.flush()
 
 
-async def attempts_of(session: AsyncSession, checkout_id: str) -> Sequence[PaymentAttempt]:
+async def attempts_of(session: Session, checkout_id: str) -> Sequence[AttemptRow]:
     """All attempts of a checkout: those that were taken up in their order, then the others."""
-    statement = (
-        select(PaymentAttempt)
-        .where(col(PaymentAttempt.checkout_id) == checkout_id)
-        .order_by(col(PaymentAttempt.number).nulls_last(), col(PaymentAttempt.created_at))
-        .execution_options(populate_existing=True)
-    )
-    return (await session.scalars(statement)).all()
+    return [AttemptRow(**row) for row in await _ALL.rows(session, {"checkout_id": checkout_id})]
 
 
-def unsettled(attempts: Sequence[PaymentAttempt]) -> list[tuple[str, str]]:
+def unsettled(attempts: Sequence[AttemptRow]) -> list[tuple[str, str]]:
     """(attempt id, gateway's payment id) of every attempt whose object may hold money or come to hold it.
 
     Declined ones too: a confirm that is still on its way may authorize them.
@@ -62,85 +71,84 @@ def unsettled(attempts: Sequence[PaymentAttempt]) -> list[tuple[str, str]]:
     ]
 
 
-async def record(session: AsyncSession, attempt_id: str, **columns: Any) -> None:
+async def record(session: Session, attempt_id: str, **columns: Any) -> None:
     """Write columns of an attempt."""
-    await session.execute(
-        update(PaymentAttempt)
-        .where(col(PaymentAttempt.id) == attempt_id)
-        .values(updated_at=func.now(), **columns)
-        .execution_options(synchronize_session=False)
-    )
+    await _record(tuple(columns)).run(session, {**columns, "id": attempt_id})
 
 
-async def take_up(session: AsyncSession, attempt_id: str, *, number: int, amount: int, currency: str) -> bool:
+async def take_up(session: Session, attempt_id: str, *, number: int, amount: int, currency: str) -> bool:
     """Give an attempt its number and what it is to pay; False when it was taken up or discarded meanwhile."""
-    statement = (
-        update(PaymentAttempt)
-        .where(col(PaymentAttempt.id) == attempt_id, *_UNUSED)
-        .values(number=number, amount=amount, currency=currency, updated_at=func.now())
-        .returning(col(PaymentAttempt.id))
-        .execution_options(synchronize_session=False)
-    )
-    return (await session.execute(statement)).first() is not None
+    parameters = {"id": attempt_id, "number": number, "amount": amount, "currency": currency}
+    return await _TAKE_UP.row(session, parameters) is not None
 
 
-async def record_created(session: AsyncSession, attempt_id: str, payment_id: str) -> bool:
+async def record_created(session: Session, attempt_id: str, payment_id: str) -> bool:
     """Keep the gateway's id of an attempt and erase its token: from here on the gateway has it.
 
     Of two runs that made the (same) object the second changes nothing that the first has stored since. False when the
     attempt does not have this id now: then the object must not be confirmed, nobody would know it.
     """
-    fresh = col(PaymentAttempt.status) == "new"
-    statement = (
-        update(PaymentAttempt)
-        .where(col(PaymentAttempt.id) == attempt_id, or_(fresh, col(PaymentAttempt.gateway_payment_id) == payment_id))
-        .values(
-            gateway_payment_id=payment_id,
-            status=case((fresh, "created"), else_=col(PaymentAttempt.status)),
-            token=null(),
-            updated_at=func.now(),
-        )
-        .returning(col(PaymentAttempt.id))
-        .execution_options(synchronize_session=False)
-    )
-    return (await session.execute(statement)).first() is not None
+    return await _CREATED.row(session, {"id": attempt_id, "payment_id": payment_id}) is not None
 
 
-async def discard_unused(session: AsyncSession, checkout_id: str) -> None:
+async def discard_unused(session: Session, checkout_id: str) -> None:
     """Erase every token of a checkout that goes no further, and close the attempts that made no payment object."""
-    unused = col(PaymentAttempt.gateway_payment_id).is_(None) & (col(PaymentAttempt.status) == "new")
-    await session.execute(
-        update(PaymentAttempt)
-        .where(
-            col(PaymentAttempt.checkout_id) == checkout_id,
-            or_(unused, col(PaymentAttempt.token).is_not(None)),
-        )
-        .values(
-            token=null(),
-            status=case((unused, "discarded"), else_=col(PaymentAttempt.status)),
-            updated_at=func.now(),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    await _DISCARD_UNUSED.run(session, {"checkout_id": checkout_id})
 
 
-async def discard_attempt(session: AsyncSession, attempt_id: str) -> None:
+async def discard_attempt(session: Session, attempt_id: str) -> None:
     """Erase the token of one attempt that was never taken up, and close it; one that was is left alone."""
-    await session.execute(
-        update(PaymentAttempt)
-        .where(col(PaymentAttempt.id) == attempt_id, *_UNUSED)
-        .values(token=null(), status="discarded", updated_at=func.now())
-        .execution_options(synchronize_session=False)
-    )
+    await _DISCARD.run(session, {"id": attempt_id})
 
 
-async def set_payment_status(session: AsyncSession, checkout_id: str, status: PaymentStatus) -> int:
+async def set_payment_status(session: Session, checkout_id: str, status: PaymentStatus) -> int:
     """Write what the payment of a checkout stands at; gives the row's new version."""
-    statement = (
-        update(Checkout)
-        .where(col(Checkout.id) == checkout_id)
-        .values(payment_status=status.value)
-        .returning(col(Checkout.version))
-        .execution_options(synchronize_session=False)
-    )
-    return int((await session.execute(statement)).scalar_one())
+    return int(await _SET_STATUS.value(session, {"checkout_id": checkout_id, "status": status.value}))
+
+
+@cache
+def _record(names: tuple[str, ...]) -> Statement:
+    changes = ", ".join(f"{name} = :{name}" for name in names)
+    return Statement(f"UPDATE payment_attempts SET {changes}, updated_at = now() WHERE id = :id")  # noqa: S608
+
+
+_ADD = Statement("""
+INSERT INTO payment_attempts (id, checkout_id, cart_id, gateway, method, token)
+VALUES (:id, :checkout_id, :cart_id, :gateway, :method, :token)
+""")
+
+_ALL = Statement(f"""
+SELECT {", ".join(field.name for field in fields(AttemptRow))} FROM payment_attempts
+WHERE checkout_id = :checkout_id
+ORDER BY number NULLS LAST, created_at
+""")  # noqa: S608 - fixed words
+
+# Stored, and neither taken up nor discarded.
+_UNUSED = "number IS NULL AND status = 'new'"
+
+_TAKE_UP = Statement(f"""
+UPDATE payment_attempts SET number = :number, amount = :amount, currency = :currency, updated_at = now()
+WHERE id = :id AND {_UNUSED}
+RETURNING id
+""")  # noqa: S608
+
+_CREATED = Statement("""
+UPDATE payment_attempts SET gateway_payment_id = :payment_id, token = NULL, updated_at = now(),
+    status = CASE status WHEN 'new' THEN 'created' ELSE status END
+WHERE id = :id AND (status = 'new' OR gateway_payment_id = :payment_id)
+RETURNING id
+""")
+
+_DISCARD_UNUSED = Statement("""
+UPDATE payment_attempts SET token = NULL, updated_at = now(),
+    status = CASE WHEN gateway_payment_id IS NULL AND status = 'new' THEN 'discarded' ELSE status END
+WHERE checkout_id = :checkout_id AND (token IS NOT NULL OR (gateway_payment_id IS NULL AND status = 'new'))
+""")
+
+_DISCARD = Statement(f"""
+UPDATE payment_attempts SET token = NULL, status = 'discarded', updated_at = now() WHERE id = :id AND {_UNUSED}
+""")  # noqa: S608
+
+_SET_STATUS = Statement("""
+UPDATE checkouts SET payment_status = :status WHERE id = :checkout_id RETURNING version
+""")

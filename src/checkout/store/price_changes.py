@@ -6,13 +6,11 @@ Asked where a start expects another total. It names causes, not amounts: what th
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.domain.countries import region_code
 from checkout.domain.discounts import Selection, normal_code
 from checkout.domain.pricing import LineInput, PricingInput
 from checkout.domain.tax import STANDARD, Destination
+from checkout.runtime.statements import Session, Statement
 from checkout.store.pricing import LoadedCart
 
 #: In the order in which they are told.
@@ -36,7 +34,7 @@ class _Change:
     about: tuple[str | None, ...]
 
 
-async def changes_since_shown(session: AsyncSession, loaded: LoadedCart) -> PriceChanges:
+async def changes_since_shown(session: Session, loaded: LoadedCart) -> PriceChanges:
     """What changed since the cart itself was changed last: whoever changes it is answered with all its prices."""
     given = loaded.pricing
     variants = {line.sku: str(line.variant_id) for line in loaded.lines}
@@ -46,7 +44,9 @@ async def changes_since_shown(session: AsyncSession, loaded: LoadedCart) -> Pric
         "redeemer": loaded.redeemer,
         "checkout_id": loaded.cart["locked_by"],
     }
-    changes = [_Change(row.kind, row.rule, tuple(row.about)) for row in await session.execute(_CHANGES, parameters)]
+    changes = [
+        _Change(row["kind"], row["rule"], tuple(row["about"])) for row in await _CHANGES.rows(session, parameters)
+    ]
     lines = {line.sku: _kinds(_of_line(changes, line, variants[line.sku], given)) for line in given.lines}
     of_lines = {kind for kinds in lines.values() for kind in kinds}
     return PriceChanges(_kinds({*of_lines, *_of_shipping(changes, given)}), lines)
@@ -137,7 +137,7 @@ def _falls_back(tax_class: str, place: Destination, given: PricingInput) -> bool
 
 
 #: Prices of these variants; rules; promotions whose window opened or closed, or that this customer used elsewhere.
-_CHANGES = text("""
+_CHANGES = Statement("""
 SELECT kind, rule, about FROM price_changes
 WHERE kind = 'price' AND rule = ANY (CAST(:variants AS text[])) AND changed_at > :since
 UNION ALL

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.domain.checks import InvalidValue
 from checkout.domain.countries import is_country
 from checkout.domain.discounts import Discount
@@ -19,6 +16,7 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.domain.pricing import LineInput, PricingInput
 from checkout.domain.tax import Destination, TaxTable
 from checkout.runtime.settings import Settings
+from checkout.runtime.statements import Session, Statement
 from checkout.store import rows
 from checkout.store.errors import CartNotFound
 
@@ -82,7 +80,7 @@ def reckoning() -> Iterator[None]:
 
 
 async def load_cart(
-    session: AsyncSession, cart_id: str, rules: PriceRules, *, reserved_for: str | None = None
+    session: Session, cart_id: str, rules: PriceRules, *, reserved_for: str | None = None
 ) -> LoadedCart:
     """Read a cart and all that decides its prices; with ``reserved_for``, the quantities that this checkout holds.
 
@@ -95,7 +93,7 @@ async def load_cart(
         "home": rules.home.country if rules.home else "",
         **({} if reserved_for is None else {"checkout_id": reserved_for}),
     }
-    row = (await session.execute(statement, parameters)).mappings().one_or_none()
+    row = await statement.row(session, parameters)
     if row is None:
         raise CartNotFound(cart_id)
     lines = [line for line in row["lines"] or () if line["quantity"]]
@@ -222,10 +220,10 @@ _RESERVED_QUANTITY = """
 """
 
 
-def _query(quantity: str) -> Any:
+def _query(quantity: str) -> Statement:
     coupon = _COUNTED.format(alias="k", redemptions="coupon_redemptions", key="coupon_id")
     promotion = _COUNTED.format(alias="k", redemptions="promotion_redemptions", key="promotion_id")
-    return text(_QUERY.format(quantity=quantity, coupon=coupon, promotion=promotion))
+    return Statement(_QUERY.format(quantity=quantity, coupon=coupon, promotion=promotion))
 
 
 _WANTED = _query("l.quantity")

@@ -7,12 +7,9 @@ longer than the statement and the commit.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.allocation import Available, Demand, Hold, Warehouse
+from checkout.runtime.statements import Session, Statement
 
 
 @dataclass(frozen=True)
@@ -26,15 +23,15 @@ class CartDemand:
     inactive: tuple[str, ...]
 
 
-async def read_demand(session: AsyncSession, cart_id: str, *, lock: bool = False) -> CartDemand:
+async def read_demand(session: Session, cart_id: str, *, lock: bool = False) -> CartDemand:
     """What the cart wants and what there is, in one statement.
 
     Nothing is locked: what it says of stock is a proposal that :func:`hold` checks. With ``lock`` all stock rows that
     could serve the cart are locked first, so that it is true until the transaction ends.
     """
     if lock:
-        await session.execute(_LOCK, {"cart_id": cart_id})
-    row = (await session.execute(_DEMAND, {"cart_id": cart_id})).mappings().one()
+        await _LOCK.run(session, {"cart_id": cart_id})
+    [row] = await _DEMAND.rows(session, {"cart_id": cart_id})
     warehouses = {
         each["id"]: Warehouse(each["id"], each["code"], each["priority"], frozenset(each["countries"]))
         for each in row["warehouses"] or ()
@@ -51,10 +48,10 @@ async def read_demand(session: AsyncSession, cart_id: str, *, lock: bool = False
     )
 
 
-async def hold(session: AsyncSession, checkout_id: str, holds: Sequence[Hold]) -> bool:
+async def hold(session: Session, checkout_id: str, holds: Sequence[Hold]) -> bool:
     """Hold units for a checkout; False where less is left of something than was read: roll back then."""
-    taken = await session.execute(
-        _HOLD,
+    taken = await _HOLD.value(
+        session,
         {
             "checkout_id": checkout_id,
             "variants": [hold.variant_id for hold in holds],
@@ -62,25 +59,25 @@ async def hold(session: AsyncSession, checkout_id: str, holds: Sequence[Hold]) -
             "quantities": [hold.quantity for hold in holds],
         },
     )
-    return int(taken.scalar_one()) == len(holds)
+    return int(taken) == len(holds)
 
 
-async def release(session: AsyncSession, checkout_id: str) -> int:
+async def release(session: Session, checkout_id: str) -> int:
     """Give back what a checkout holds; how many units that were."""
-    return int((await session.execute(_RELEASE, {"checkout_id": checkout_id})).scalar_one())
+    return int(await _RELEASE.value(session, {"checkout_id": checkout_id}))
 
 
-async def commit(session: AsyncSession, checkout_id: str) -> int:
+async def commit(session: Session, checkout_id: str) -> int:
     """Have the units that a checkout holds leave its warehouses; how many units that were."""
-    return int((await session.execute(_COMMIT, {"checkout_id": checkout_id})).scalar_one())
+    return int(await _COMMIT.value(session, {"checkout_id": checkout_id}))
 
 
-async def restock(session: AsyncSession, checkout_id: str) -> int:
+async def restock(session: Session, checkout_id: str) -> int:
     """Put back the units that left the warehouses for a checkout; how many units that were."""
-    return int((await session.execute(_RESTOCK, {"checkout_id": checkout_id})).scalar_one())
+    return int(await _RESTOCK.value(session, {"checkout_id": checkout_id}))
 
 
-_DEMAND = text("""
+_DEMAND = Statement("""
 SELECT a.country,
     (SELECT jsonb_agg(jsonb_build_object('variant_id', l.variant_id, 'sku', v.sku, 'quantity', l.quantity,
             'active', v.active AND p.active) ORDER BY l.position, l.variant_id)
@@ -94,7 +91,7 @@ FROM carts c LEFT JOIN cart_addresses a ON a.cart_id = c.id AND a.kind = 'shippi
 WHERE c.id = :cart_id
 """)
 
-_LOCK = text("""
+_LOCK = Statement("""
 SELECT FROM stock s JOIN cart_lines l ON l.variant_id = s.variant_id
 WHERE l.cart_id = :cart_id
 ORDER BY s.variant_id, s.warehouse_id
@@ -102,7 +99,7 @@ FOR NO KEY UPDATE OF s
 """)
 
 # The rows are locked before anything is decided; one that someone else changed meanwhile is looked at again.
-_HOLD = text("""
+_HOLD = Statement("""
 WITH wanted AS (
     SELECT * FROM unnest(CAST(:variants AS bigint[]), CAST(:warehouses AS bigint[]), CAST(:quantities AS integer[]))
         AS w (variant_id, warehouse_id, quantity)
@@ -150,8 +147,8 @@ SELECT COALESCE(sum(quantity), 0) FROM changed
 """
 
 
-def _move(before: str, after: str, kind: str, on_hand: int, reserved: int) -> Any:
-    return text(_MOVE.format(before=before, after=after, kind=kind, on_hand=on_hand, reserved=reserved))
+def _move(before: str, after: str, kind: str, on_hand: int, reserved: int) -> Statement:
+    return Statement(_MOVE.format(before=before, after=after, kind=kind, on_hand=on_hand, reserved=reserved))
 
 
 _RELEASE = _move("held", "released", "released", 0, -1)

@@ -4,15 +4,13 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.domain.discounts import Discount
 from checkout.domain.pricing import Pricing
+from checkout.runtime.statements import Session, Statement
 from checkout.store.pricing import LoadedCart
 
 
-async def freeze(session: AsyncSession, checkout_id: str, loaded: LoadedCart, pricing: Pricing) -> None:
+async def freeze(session: Session, checkout_id: str, loaded: LoadedCart, pricing: Pricing) -> None:
     """Write the snapshot of the cart and of each line. ``pricing`` is that of ``loaded``."""
     breakdowns = pricing.breakdowns()
     coupon = pricing.coupon_codes[0] if pricing.coupon_codes else None
@@ -39,8 +37,8 @@ async def freeze(session: AsyncSession, checkout_id: str, loaded: LoadedCart, pr
         }
         for line, priced in zip(loaded.lines, pricing.lines, strict=True)
     ]
-    await session.execute(
-        _FREEZE,
+    await _FREEZE.run(
+        session,
         {
             "checkout_id": checkout_id,
             "cart_id": loaded.cart["id"],
@@ -58,7 +56,7 @@ async def freeze(session: AsyncSession, checkout_id: str, loaded: LoadedCart, pr
     )
 
 
-async def redeem(session: AsyncSession, checkout_id: str, loaded: LoadedCart, pricing: Pricing) -> bool:
+async def redeem(session: Session, checkout_id: str, loaded: LoadedCart, pricing: Pricing) -> bool:
     """Count the redemption of every coupon and limited promotion that ``pricing`` used.
 
     False where one of them has been used up since ``loaded`` was read: roll back, read and price again.
@@ -75,12 +73,11 @@ async def redeem(session: AsyncSession, checkout_id: str, loaded: LoadedCart, pr
     return True
 
 
-async def discard(session: AsyncSession, checkout_id: str) -> int:
+async def discard(session: Session, checkout_id: str) -> int:
     """Mark the snapshot as discarded (it is kept for audit) and give its redemptions back; 1 where there was one."""
     for statements in (_COUPON, _PROMOTION):
-        await session.execute(statements["give_back"], {"checkout_id": checkout_id})
-    discarded = await session.execute(_DISCARD, {"checkout_id": checkout_id})
-    return len(discarded.all())
+        await statements["give_back"].run(session, {"checkout_id": checkout_id})
+    return len(await _DISCARD.rows(session, {"checkout_id": checkout_id}))
 
 
 def _of_line(sku: str, breakdowns: dict[str, Any]) -> dict[str, Any]:
@@ -102,26 +99,26 @@ def _is_counted(discount: Discount) -> bool:
 
 
 async def _count(
-    session: AsyncSession,
-    statements: dict[str, Any],
+    session: Session,
+    statements: dict[str, Statement],
     checkout_id: str,
     loaded: LoadedCart,
     discounts: Collection[Discount],
 ) -> bool:
     ids = [loaded.discount_ids[discount.automatic, discount.code] for discount in discounts]
-    counted = await session.execute(
-        statements["redeem"], {"checkout_id": checkout_id, "redeemer": loaded.redeemer, "ids": ids}
+    counted = await statements["redeem"].value(
+        session, {"checkout_id": checkout_id, "redeemer": loaded.redeemer, "ids": ids}
     )
-    if int(counted.scalar_one()) != len(ids):
+    if int(counted) != len(ids):
         return False
     if all(discount.limit_per_customer is None for discount in discounts):
         return True
     # The locks on the discounts are held by now, so no other redemption of theirs can come in between.
-    beyond = await session.execute(statements["beyond"], {"redeemer": loaded.redeemer, "ids": ids})
-    return int(beyond.scalar_one()) == 0
+    beyond = await statements["beyond"].value(session, {"redeemer": loaded.redeemer, "ids": ids})
+    return int(beyond) == 0
 
 
-_FREEZE = text("""
+_FREEZE = Statement("""
 WITH snapshot AS (
     INSERT INTO price_snapshots (checkout_id, cart_id, currency, compare_currency, exchange_rate, sub_total,
         discount_total, shipping_total, shipping_tax_total, tax_total, total, discount_breakdown, applied_discounts,
@@ -141,7 +138,7 @@ SELECT s.*, l.* FROM snapshot s, jsonb_to_recordset(CAST(:lines AS jsonb)) AS l 
     tax_breakdown jsonb, promotion_details jsonb)
 """)
 
-_DISCARD = text("""
+_DISCARD = Statement("""
 UPDATE price_snapshots SET discarded_at = now() WHERE checkout_id = :checkout_id AND discarded_at IS NULL
 RETURNING checkout_id
 """)
@@ -179,10 +176,10 @@ UPDATE {discounts} d SET redeemed = d.redeemed - 1 FROM locked WHERE d.id = lock
 """
 
 
-def _statements(discounts: str, redemptions: str, key: str) -> dict[str, Any]:
+def _statements(discounts: str, redemptions: str, key: str) -> dict[str, Statement]:
     names = {"discounts": discounts, "redemptions": redemptions, "key": key}
     templates = {"redeem": _REDEEM, "beyond": _BEYOND, "give_back": _GIVE_BACK}
-    return {name: text(template.format(**names)) for name, template in templates.items()}
+    return {name: Statement(template.format(**names)) for name, template in templates.items()}
 
 
 _COUPON = _statements("coupons", "coupon_redemptions", "coupon_id")

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from sqladmin import Admin
 from sqladmin.audit import AuditBackend, AuditEntry
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +18,6 @@ from checkout.api.admin_catalogue import goods, ledgers, price_rules
 from checkout.api.admin_catalogue.access import AdminLogin
 from checkout.api.admin_catalogue.base import Refused
 from checkout.api.security import Tokens
-from checkout.runtime.database import Sessions
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +28,7 @@ class CatalogueAdmin:
     """The admin's pages, mounted on the application before its database is open."""
 
     def __init__(self, app: FastAPI, tokens: Tokens) -> None:
-        self._sessions: Sessions = async_sessionmaker(expire_on_commit=False)
+        self._sessions = async_sessionmaker[AsyncSession](expire_on_commit=False)
         self._admin = Admin(
             app,
             session_maker=self._sessions,
