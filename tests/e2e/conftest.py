@@ -4,10 +4,12 @@ Under xdist the groups ``sale`` and ``crash`` each run in one process (``--dist=
 for all that kills nothing and one for what does.
 """
 
+import contextlib
 import csv
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -21,11 +23,19 @@ from tests.support.invariants import check_invariants
 PRODUCTS = 80
 PRICE = "25.00"
 
+AnyStack = TypeVar("AnyStack", bound=Stack)
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("stack")
-    stack = Stack(directory)
+    with open_for_business(Stack(directory), directory) as stack:
+        yield stack
+
+
+@contextlib.contextmanager
+def open_for_business(stack: AnyStack, directory: Path) -> Iterator[AnyStack]:
+    """The stack while the context lasts, with the tests' products in stock."""
     try:
         stack.start()
         for warehouse, units in ("main", 12), ("north", 8):

@@ -11,6 +11,8 @@ import httpx
 import psycopg
 
 from tests.support.dev import Dev
+from tests.support.stripe import server as stripe_server
+from tests.support.stripe.server import StripeServer
 from tests.support.waiting import eventually
 
 SECRET_KEY = "end-to-end-secret-key-of-no-value-elsewhere"
@@ -54,7 +56,8 @@ class Stack(Dev):
 
             async def ready() -> bool:
                 with contextlib.suppress(httpx.HTTPError):
-                    addresses = f"{self.url}/health/ready", f"{self.described()['gateway']['url']}/health"
+                    gateway = self.described()["gateway"]  # None where it is not one of ours
+                    addresses = [f"{self.url}/health/ready", *([f"{gateway['url']}/health"] if gateway else [])]
                     return all([(await client.get(address)).status_code == 200 for address in addresses])
                 return False
 
@@ -93,6 +96,26 @@ class Stack(Dev):
             with contextlib.suppress(psycopg.Error):
                 await connection.rollback()
             await connection.close()
+
+
+class StripeStack(Stack):
+    """The same with Stripe as its payment gateway: the extended localstripe, which sends its events here."""
+
+    def __init__(self, directory: Path, stripe: StripeServer) -> None:
+        super().__init__(directory)
+        self.stripe = stripe
+        self.environment |= {
+            "CHECKOUT_PAYMENT_GATEWAY": "stripe",
+            "CHECKOUT_STRIPE_SECRET_KEY": stripe_server.SECRET_KEY,
+            "CHECKOUT_STRIPE_WEBHOOK_SECRET": stripe_server.WEBHOOK_SECRET,
+            "CHECKOUT_STRIPE_API_BASE": stripe.url,
+            "CHECKOUT_RETURN_URL": stripe_server.RETURN_URL,
+        }
+        stripe.tell(f"{self.url}/payments/webhooks/stripe")
+
+    async def ledger(self) -> list[dict[str, Any]]:
+        """All that Stripe did, as the adapter reads it."""
+        return await self.stripe.ledger()
 
 
 class Hold:
