@@ -15,13 +15,14 @@ from pathlib import Path
 
 from bench.development import measure_dev
 from bench.engine import measure_engine
+from bench.flash import measure_flash
 from bench.hot import measure_hot
 from bench.importing import measure_import
 from bench.purchase import measure_purchases
 from bench.report import Report
 from bench.stack import running_stack
 
-PARTS = ("engine", "purchase", "hot", "import", "dev")
+PARTS = ("engine", "purchase", "hot", "flash", "import", "dev")
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,6 +49,8 @@ async def _measure(arguments: argparse.Namespace, directory: Path, report: Repor
                 await measure_purchases(stack, directory, arguments.rounds, arguments.count, report)
             if "hot" in parts:
                 await measure_hot(stack, directory, arguments.rounds, report)
+            if "flash" in parts:
+                await measure_flash(stack, directory, arguments.rounds, report)
             if "import" in parts:
                 measure_import(stack, directory, report)
     if "dev" in parts:

@@ -48,7 +48,7 @@ async def _sale(stack: Stack, skus: list[str], units: int, report: Report) -> fl
             carts += await asyncio.gather(*(shop.cart(skus[n % len(skus)]) for n in range(first, first + 20)))
         began = time.perf_counter()
         answers = await asyncio.gather(*(shop.buy(cart, token) for cart, token in carts))
-        ends = (_end(shop, cart, token, status) for (cart, token), (status, _) in zip(carts, answers, strict=True))
+        ends = (end_of(shop, cart, token, status) for (cart, token), (status, _) in zip(carts, answers, strict=True))
         states = Counter(await asyncio.gather(*ends))
         took = time.perf_counter() - began
     statuses = Counter(status for status, _ in answers)
@@ -62,11 +62,16 @@ async def _sale(stack: Stack, skus: list[str], units: int, report: Report) -> fl
     return BUYERS / took
 
 
-async def _end(shop: Storefront, cart_id: str, token: str, status: int) -> str:
-    """How the checkout of a cart ended, once it has. A buyer who was told to come back (503) does so."""
+async def end_of(shop: Storefront, cart_id: str, token: str, status: int) -> str:
+    """How the checkout of a cart ended, once it has. A buyer who was told to come back (503) does so.
+
+    One who was refused in the line of starts has no checkout; for him it failed.
+    """
     while True:
         if status == 503:
             status, _ = await shop.buy(cart_id, token)
+        if status == 422:
+            return "failed"
         _, cart = await shop.call("GET", f"/carts/{cart_id}", token=token)
         if cart.get("checkout_id") is not None:
             _, checkout = await shop.call("GET", f"/checkouts/{cart['checkout_id']}", token=token)

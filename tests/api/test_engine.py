@@ -1,6 +1,7 @@
 """The engine as the API uses it, on a real Temporal server: who wins, what is still running, what has ended."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -136,6 +137,27 @@ async def test_a_payment_in_flight_is_still_running_and_refuses_the_next(
             await engine.update(run, contract.CANCEL, CancelRequest())
         gate.open()
         assert (await paying).state is State.CANCELLED
+
+
+async def test_what_is_given_up_leaves_nothing_for_the_log(
+    engine: Engine, temporal_env: TemporalEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncio reports a failure that nobody read when its future goes: an error in the log for every slow start."""
+    unread: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unread.append(context))
+    monkeypatch.setattr(module, "UPDATE_WAIT", 1)
+    with pytest.raises(StillRunning):  # no worker at all
+        await engine.start(checkout(cart := new_cart_id()))
+    run = await engine.latest_run(cart)
+    assert run is not None
+    with pytest.raises(StillRunning):
+        await engine.update(run, contract.CANCEL, CancelRequest())
+    away = Engine(await connect(load_settings(temporal_address="127.0.0.1:9"), lazy=True), "nowhere")
+    with pytest.raises(Problem):
+        await away.start(checkout(new_cart_id()))
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unread == []
 
 
 async def test_temporal_away_is_503_within_its_time() -> None:

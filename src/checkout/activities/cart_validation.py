@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
-from checkout.activities.shortage import insufficient_stock
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage, allocate
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import CartValidated, CartValidationInput, Compensated, CompensationInput
+from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session

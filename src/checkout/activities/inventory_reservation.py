@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import Raced, run_phase, run_racing_phase
-from checkout.activities.shortage import insufficient_stock
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage, allocate
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PhaseInput, StockReserved
+from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session

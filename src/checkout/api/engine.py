@@ -91,16 +91,19 @@ class Engine:
         operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             contract.CHECKOUT_WORKFLOW, checkout, task_queue=self._task_queue, **start_options(checkout)
         )
-        return await self._answer(
-            self._client.execute_update_with_start_workflow(
-                contract.START,
-                StartRequest(checkout.session_id, checkout.checkout_id),
-                id=update_id,
-                start_workflow_operation=operation,
-                result_type=CheckoutView,
-                rpc_timeout=timedelta(seconds=UPDATE_WAIT),
+        try:
+            return await self._answer(
+                self._client.execute_update_with_start_workflow(
+                    contract.START,
+                    StartRequest(checkout.session_id, checkout.checkout_id),
+                    id=update_id,
+                    start_workflow_operation=operation,
+                    result_type=CheckoutView,
+                    rpc_timeout=timedelta(seconds=UPDATE_WAIT),
+                )
             )
-        )
+        finally:
+            await _read_start(operation)
 
     async def update(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
         """Ask a running checkout to ``pay``, ``extend`` or ``cancel``, by the names and messages of the contract.
@@ -153,12 +156,16 @@ class Engine:
 
         return await _bounded(find())
 
-    async def latest_run(self, cart_id: str) -> Run | None:
-        """The latest run of a cart's workflow, None where there never was one that Temporal still keeps."""
+    async def latest_run(self, cart_id: str, *, wait: float | None = None) -> Run | None:
+        """The latest run of a cart's workflow, None where there never was one that Temporal still keeps.
+
+        ``wait``: how long that may take, in seconds; :data:`RPC_WAIT` unless more is known to be going on.
+        """
+        wait = RPC_WAIT if wait is None else wait
         handle = self._client.get_workflow_handle(workflow_id(cart_id))
         try:
             found: WorkflowExecutionDescription = await _bounded(
-                handle.describe(rpc_timeout=timedelta(seconds=RPC_WAIT))
+                handle.describe(rpc_timeout=timedelta(seconds=wait)), wait
             )
         except _NotFound:
             return None
@@ -229,13 +236,21 @@ class Engine:
         return view
 
 
+async def _read_start(operation: WithStartWorkflowOperation[Any, Any]) -> None:
+    """Read what became of the start beside the update. The SDK keeps it in a future of its own, and a failure that
+    nobody reads there is logged as an error, each time that an update is given up."""
+    with suppress(asyncio.CancelledError, RPCError, TimeoutError):
+        async with asyncio.timeout(0):  # it is there already, or was never set
+            await operation.workflow_handle()
+
+
 class _NotFound(Exception):
     """Temporal has no such workflow."""
 
 
-async def _bounded(call: Awaitable[T]) -> T:
+async def _bounded(call: Awaitable[T], wait: float | None = None) -> T:
     try:
-        async with asyncio.timeout(RPC_WAIT):
+        async with asyncio.timeout(RPC_WAIT if wait is None else wait):
             return await call
     except TimeoutError as error:
         raise unavailable("temporal") from error

@@ -60,6 +60,10 @@ class Reading:
             return run_of(record)
         return await self._run_without_row(owner, cart_id, checkout_id)
 
+    def begun(self, run: Run) -> LiveCheckout:
+        """A checkout that runs and of which neither a row nor its workflow says more yet."""
+        return unknown_answer(run, State.PENDING, self._max_ttl)
+
     async def _run_without_row(self, owner: Owner | None, cart_id: str, checkout_id: str) -> Run:
         if owner is not None:
             await self._require_cart(owner, cart_id)
@@ -79,9 +83,7 @@ class Reading:
         run = await self._run_without_row(owner, cart_id, checkout_id)
         if run.running:
             view = await self._engine.view(run)
-            if view is not None:
-                return view_answer(view, run, self._max_ttl)
-            return unknown_answer(run, State.PENDING, self._max_ttl)
+            return self.begun(run) if view is None else view_answer(view, run, self._max_ttl)
         record = await self._database.read(lambda session: read_checkout(session, checkout_id))
         if record is not None:  # written while Temporal was asked
             return record_answer(record, self._max_ttl)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from checkout.api.changes import Changes
 from checkout.api.database import Database
 from checkout.api.engine import Engine
+from checkout.api.line import Line
 from checkout.runtime.database import create_engine
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
@@ -28,6 +29,8 @@ class Resources:
     changes: Changes
     rules: PriceRules
     pool: AsyncEngine
+    #: Where starts wait for their turn.
+    line: Line
 
     @classmethod
     @asynccontextmanager
@@ -45,6 +48,7 @@ class Resources:
                 changes,
                 PriceRules.of(settings),
                 pool,
+                Line(),
             )
         finally:
             listening.cancel()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.api.engine import UPDATE_WAIT, Ended, Run, StillRunning
 from checkout.api.idempotency import Intent
@@ -18,11 +19,15 @@ from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
 from checkout.domain import contract
+from checkout.domain.allocation import Shortage
 from checkout.domain.ids import new_attempt_id, new_checkout_id
 from checkout.domain.messages import CheckoutInput, Limits, StartRequest
+from checkout.domain.shortage import insufficient_stock
+from checkout.domain.words import Phase, State
 from checkout.store import payments
+from checkout.store.checkouts import read_checkout
 from checkout.store.errors import CartOrdered
-from checkout.store.holds import CartHold, read_hold
+from checkout.store.holds import CartHold, read_hold, shortage_of
 from checkout.store.owner import Owner
 
 #: The answer's status and the checkout.
@@ -35,6 +40,7 @@ class Starting:
     def __init__(self, resources: Resources) -> None:
         self._database, self._engine = resources.database, resources.engine
         self._changes, self._settings = resources.changes, resources.settings
+        self._line = resources.line
         self._reading = Reading(resources)
 
     async def start(self, owner: Owner, wanted: Start, intent: Intent) -> Answered:
@@ -52,13 +58,14 @@ class Starting:
             number, run = await self._begun(owner, wanted.cart_id, intent)
             with suppress(_Closing):
                 if run is not None:
-                    return await self._join(owner, run, intent.part(number - 1))
+                    return await self._join(owner, run, intent.part(number - 1), paid=wanted.payment is not None)
         while True:
             hold = await self._database.read(lambda session: read_hold(session, owner, wanted.cart_id))
             if hold.order_reference is not None:
                 raise CartOrdered(hold.order_reference)
             try:
-                return await self._once(owner, wanted, ttl, intent.part(number))
+                async with self._line.turn(lambda: self._refuse_when_sold_out(owner, wanted)):
+                    return await self._once(owner, wanted, ttl, intent.part(number))
             except _Closing as met:
                 number += met.begun
                 if not await self._reopened(owner, hold, give_up):
@@ -82,7 +89,7 @@ class Starting:
                 raise
             return None
 
-    async def _join(self, owner: Owner, run: Run, intent: Intent) -> Answered:
+    async def _join(self, owner: Owner, run: Run, intent: Intent, *, paid: bool) -> Answered:
         """Wait for what an earlier run of this start has begun, if there is still something to wait for."""
         with suppress(StillRunning, Ended):
             try:
@@ -92,7 +99,24 @@ class Starting:
                 if problem.code == "temporal_unavailable":
                     raise
                 # It is ending, and takes no start that it has not taken before: its row says how.
-        return await self._answer(owner, run.checkout_id)
+        return await self._answer(owner, run.checkout_id, paid=paid)
+
+    async def _refuse_when_sold_out(self, owner: Owner, wanted: Start) -> None:
+        """Raise Problem where those who were before it in line have taken what it wants: no checkout begins for it.
+
+        That is what its first phase would say, at a tenth of the cost; so a sale to many ends for the others as soon as
+        it is over.
+        """
+
+        async def look(session: AsyncSession) -> tuple[Shortage | None, CartHold]:
+            # In this order: units that the cart's own checkout holds by now are no shortage to it.
+            shortage = await shortage_of(session, wanted.cart_id, wanted.on_shortage)
+            return shortage, await read_hold(session, owner, wanted.cart_id)
+
+        shortage, hold = await self._database.read(look)
+        if shortage is not None and hold.locked_by is None and hold.order_reference is None:
+            failure = insufficient_stock(shortage)
+            raise Problem(failure.code, failure.detail, phase=Phase.CART_VALIDATION, context=failure.context)
 
     async def _once(self, owner: Owner, wanted: Start, ttl: int, intent: Intent) -> Answered:
         checkout_id = new_checkout_id(wanted.cart_id, intent.seed)
@@ -125,16 +149,18 @@ class Starting:
             return await self._met(owner, checkout, met)
         if intent.repeated:
             await self._discard_attempt(checkout)  # unless this is the one that the checkout was begun with
-        return await self._answer(owner, checkout_id)
+        return await self._answer(owner, checkout_id, paid=wanted.payment is not None)
 
-    async def _answer(self, owner: Owner, checkout_id: str) -> Answered:
-        """What became of the checkout that this start began."""
+    async def _answer(self, owner: Owner, checkout_id: str, *, paid: bool = False) -> Answered:
+        """What became of the checkout that this start began. One that was ``paid`` at once, and waits for its payment
+        to be taken up, still runs: nobody has to pay again."""
         shown = await self._reading.get(owner, checkout_id)
         if shown.failure is not None and shown.failure.code == "checkout_closing":
             raise _Closing(closing(shown.id), begun=True)
         if bad := ended_badly(shown):
             raise bad
-        return (202 if shown.state in RUNNING else 201), shown
+        runs = shown.state in RUNNING or (paid and shown.state is State.AWAITING_PAYMENT)
+        return (202 if runs else 201), shown
 
     async def _met(self, owner: Owner, checkout: CheckoutInput, met: str) -> Answered:
         """The cart's running checkout is another: it is answered as it is, and pays nothing of what was sent."""
@@ -145,12 +171,15 @@ class Starting:
         return (202 if shown.state in OPENING else 200), shown
 
     async def _unanswered(self, owner: Owner, checkout: CheckoutInput) -> Answered:
-        """Which checkout runs, only the run's memo says: no answer came in time."""
-        run = await self._engine.latest_run(checkout.cart_id)
+        """No answer came in time. Which checkout runs, its row says, and before there is one only the run's memo."""
+        if await self._database.read(lambda session: read_checkout(session, checkout.checkout_id)) is not None:
+            return await self._answer(owner, checkout.checkout_id, paid=checkout.attempt_id is not None)
+        # With patience: to be told that Temporal is away costs the buyer a try, and it may only be busy.
+        run = await self._engine.latest_run(checkout.cart_id, wait=UPDATE_WAIT)
         if run is None:
             raise unavailable("temporal")
         if run.checkout_id == checkout.checkout_id:
-            return await self._answer(owner, checkout.checkout_id)
+            return (202, self._reading.begun(run)) if run.running else await self._answer(owner, checkout.checkout_id)
         if not run.running:
             raise _Closing(closing())
         view = await self._engine.view(run)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from checkout.domain.allocation import Shortage, allocate
+from checkout.domain.words import OnShortage
 from checkout.store.errors import CartNotFound
 from checkout.store.owner import Owner
 from checkout.store.reserving import read_demand
@@ -33,9 +34,12 @@ async def read_hold(session: AsyncSession, owner: Owner, cart_id: str) -> CartHo
     return CartHold(cart_id, found.locked_by, found.order_reference)
 
 
-async def short_of_stock(session: AsyncSession, cart_id: str) -> bool:
-    """Whether a checkout of the cart would be refused for want of stock now; False while nobody knows where to."""
+async def shortage_of(
+    session: AsyncSession, cart_id: str, on_shortage: OnShortage = OnShortage.FAIL
+) -> Shortage | None:
+    """For what a checkout of the cart would be refused for want of stock now; None also while nobody knows where to."""
     demand = await read_demand(session, cart_id)
     if not demand.lines or demand.country is None:
-        return False
-    return isinstance(allocate(demand.lines, demand.stock, demand.country), Shortage)
+        return None
+    proposal = allocate(demand.lines, demand.stock, demand.country, on_shortage)
+    return proposal if isinstance(proposal, Shortage) else None

@@ -21,7 +21,7 @@ from checkout.domain.ids import new_session_id
 from checkout.store import carts as store
 from checkout.store.carts import CartView
 from checkout.store.checkouts import CheckoutRecord, read_running_checkout
-from checkout.store.holds import short_of_stock
+from checkout.store.holds import shortage_of
 from checkout.store.owner import Owner
 
 router = APIRouter(prefix="/carts", tags=["carts"])
@@ -102,7 +102,7 @@ async def checkout(
 
     async def work(session: AsyncSession) -> tuple[CartView, bool, CheckoutRecord | None]:
         view = await store.view_cart(session, owner, cart_id, rules)
-        short = not view.locked and await short_of_stock(session, cart_id)
+        short = not view.locked and await shortage_of(session, cart_id) is not None
         return view, short, await read_running_checkout(session, cart_id)
 
     view, short, running = await database.read(work)

@@ -1,4 +1,4 @@
-"""Not enough stock, as two phases say it."""
+"""Not enough stock, as two phases and the API say it."""
 
 from dataclasses import asdict
 
