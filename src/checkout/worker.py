@@ -17,6 +17,7 @@ from checkout.activities.payment_capture import PaymentCapture
 from checkout.activities.payment_check import PaymentCheck
 from checkout.activities.price_lock import PriceLock
 from checkout.activities.reconciliation import Reconciling
+from checkout.activities.refund import Refunding
 from checkout.activities.stock_commit import StockCommit
 from checkout.activities.unowed import Unowed
 from checkout.domain.contract import TASK_QUEUE
@@ -25,9 +26,10 @@ from checkout.runtime.database import Sessions
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.checkout import Checkout
 from checkout.workflows.reconciliation import Reconciliation
+from checkout.workflows.refund import Refund
 from checkout.workflows.unowed import UnowedMoney
 
-WORKFLOWS: list[type[Any]] = [Checkout, UnowedMoney, Reconciliation]
+WORKFLOWS: list[type[Any]] = [Checkout, UnowedMoney, Refund, Reconciliation]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
@@ -45,6 +47,7 @@ def create_activities(
     capture = PaymentCapture(sessions, gateway)
     check = PaymentCheck(sessions, gateway)
     commit = StockCommit(sessions)
+    refunding = Refunding(sessions, gateway)
     reconciling = Reconciling(sessions, gateway)
     return [
         *(validation.validate, validation.unlock),
@@ -57,6 +60,7 @@ def create_activities(
         *(check.approval, check.funds),
         Unowed(sessions, gateway).give_back,
         Extension(sessions).record,
+        *(refunding.reserve, refunding.give_back),
         *(reconciling.find, reconciling.settle),
     ]
 

@@ -55,7 +55,7 @@ WRONG: dict[str, list[Any]] = {
 }
 REQUIRED_NULL = {
     *("currency", "quantity", "shipping", "name", "line1", "city", "postal_code", "country", "code", "option"),
-    *("session_token", "cart_id", "method", "on_shortage"),
+    *("session_token", "cart_id", "method", "on_shortage", "restock", "reason"),
 }
 
 
@@ -137,6 +137,8 @@ def values_for(field: str, valid: Any) -> Iterator[Any]:
     if field in REQUIRED_NULL:
         yield None
     match valid:
+        case bool():
+            yield from [*(value for value in NOT_STRINGS if value is not True), "true", 0]
         case int():
             yield from NOT_INTEGERS
         case str():
@@ -191,7 +193,7 @@ async def test_every_object_refuses_unknown_and_missing_fields(
     answer = await send(http, route, {**body, LONG: 1}, cart_id)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "x" * 100 + "…")
     for path in fields_of(body):
-        if path[-1] in REQUIRED_NULL - {"on_shortage"}:
+        if path[-1] in REQUIRED_NULL - {"on_shortage", "restock"}:
             *outer, name = path
             whole = {key: value for key, value in at(body, tuple(outer)).items() if key != name}
             answer = await send(http, route, with_value(body, tuple(outer), whole) if outer else whole, cart_id)

@@ -51,6 +51,9 @@ FROM checkouts WHERE id LIKE 'k%';
 INSERT INTO order_lines
 SELECT reference, 1, 1, 's', 'n', 1, 1, 1, 0, 0, 1 FROM orders WHERE reference LIKE 'o%';
 
+INSERT INTO refunds (id, order_reference, reason, requested_by, status, amount)
+SELECT 'f' || reference, reference, 'r', 'a', 'refunded', 1 FROM orders WHERE reference LIKE 'o%';
+
 INSERT INTO payment_attempts (id, checkout_id, cart_id, method, gateway)
 SELECT 'a' || id, id, cart_id, 'card', 'g' FROM checkouts WHERE id LIKE 'k%';
 

@@ -124,6 +124,41 @@ _RULES: dict[str, str] = {
             AND (a.status NOT IN ('voided', 'refunded') OR a.captured <> a.refunded)""",
     "G4 an undone checkout says not when it ended": """
         SELECT k.id FROM checkouts k WHERE k.state IN ('failed', 'expired', 'cancelled') AND k.failed_at IS NULL""",
+    # after the sale
+    "G4 refunds give back more than was captured": """
+        SELECT o.reference, a.captured, sum(f.amount) FROM refunds f JOIN orders o ON o.reference = f.order_reference
+        JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payment_attempts a ON a.id = k.attempt_id
+        WHERE f.status IN ('pending', 'refunded')
+        GROUP BY o.reference, a.captured HAVING sum(f.amount) > COALESCE(a.captured, 0)""",
+    "G4 an order does not say what its refunds gave back": """
+        SELECT o.reference, o.status, o.total, a.status, a.refunded, r.amount, k.payment_status
+        FROM orders o JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payment_attempts a ON a.id = k.attempt_id
+        LEFT JOIN (SELECT order_reference, sum(amount) AS amount FROM refunds WHERE status = 'refunded'
+            GROUP BY order_reference) r ON r.order_reference = o.reference
+        WHERE k.state = 'completed' AND (COALESCE(a.refunded, 0) <> COALESCE(r.amount, 0)
+            OR o.status <> CASE WHEN r.amount IS NULL THEN 'paid' WHEN r.amount < o.total THEN 'partially_refunded'
+                ELSE 'refunded' END
+            OR (k.payment_status = 'refunded') <> (o.status = 'refunded')
+            OR (COALESCE(a.status, '') = 'refunded') <> (o.status = 'refunded'))""",
+    "G1 a refund put back units that it is not for, or an order more than it sold": """
+        SELECT l.order_reference, l.variant_id, l.quantity, r.units, m.units
+        FROM order_lines l
+        LEFT JOIN (SELECT f.order_reference, (line ->> 'variant_id')::bigint AS variant_id,
+                sum((line ->> 'quantity')::integer) AS units
+            FROM refunds f, jsonb_array_elements(f.lines) AS line WHERE f.status IN ('pending', 'refunded')
+            GROUP BY 1, 2) r USING (order_reference, variant_id)
+        LEFT JOIN (SELECT f.order_reference, m.variant_id, sum(m.on_hand_delta) AS units
+            FROM refunds f JOIN stock_movements m ON m.refund_id = f.id
+            GROUP BY 1, 2) m USING (order_reference, variant_id)
+        WHERE r.units > l.quantity OR COALESCE(m.units, 0) > COALESCE(r.units, 0)""",
+    "G1 a refund did not put back what it says": """
+        SELECT f.id, f.status, f.restock, f.restocked, m.units FROM refunds f
+        LEFT JOIN (SELECT refund_id, sum(on_hand_delta) AS units FROM stock_movements GROUP BY refund_id) m
+            ON m.refund_id = f.id
+        LEFT JOIN (SELECT f.id, sum((line ->> 'quantity')::integer) AS units
+            FROM refunds f, jsonb_array_elements(f.lines) AS line GROUP BY f.id) w ON w.id = f.id
+        WHERE f.restocked <> COALESCE(m.units, 0) OR f.restocked <> CASE WHEN f.restock AND f.status = 'refunded'
+            THEN COALESCE(w.units, 0) ELSE 0 END""",
     # secrets, as far as the database can tell
     "G7 a closed checkout keeps a payment token": """
         SELECT a.id FROM payment_attempts a JOIN checkouts k ON k.id = a.checkout_id
@@ -145,9 +180,7 @@ async def check_invariants(
             rows = (await connection.execute(text(query))).all()
             if rows:
                 broken[rule] = [tuple(row) for row in rows[:5]]
-        checkouts = {
-            row.id: row for row in await connection.execute(text("SELECT id, state, total, currency FROM checkouts"))
-        }
+        checkouts = {row.id: row for row in await connection.execute(text(_CHECKOUTS))}
         transfers = set(await connection.scalars(text(_TRANSFERS)))
     if at_rest:
         running = [(row.id, row.state) for row in checkouts.values() if row.state not in _CLOSED]
@@ -159,6 +192,14 @@ async def check_invariants(
 
 _CLOSED = frozenset({"completed", "failed", "expired", "cancelled"})
 
+
+#: With what went back after the sale, and what is about to.
+_CHECKOUTS = """
+SELECT k.id, k.state, k.total, k.currency, COALESCE(sum(f.amount) FILTER (WHERE f.status = 'refunded'), 0) AS refunded,
+    COALESCE(sum(f.amount) FILTER (WHERE f.status = 'pending'), 0) AS refunding
+FROM checkouts k LEFT JOIN orders o ON o.checkout_id = k.id LEFT JOIN refunds f ON f.order_reference = o.reference
+GROUP BY k.id
+"""
 
 #: How much comes by them is the bank's to say: what the shop keeps in the end is held to the total all the same.
 _TRANSFERS = "SELECT gateway_payment_id FROM payment_attempts WHERE method = 'bank_transfer'"
@@ -184,12 +225,21 @@ def _ledger_rules(
             broken.setdefault("G2 the gateway authorized another amount than the total", []).append(shown)
         if item["refunded"] > item["captured"] or item["captured"] > item["authorized"]:
             broken.setdefault("G2 the gateway's books do not add up", []).append(shown)
+    return broken | _kept_rules(kept, checkouts)
+
+
+def _kept_rules(kept: Mapping[str, int], checkouts: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """Of each checkout the shop keeps what it is owed: the total of an order without what it refunded, else nothing."""
+    broken: dict[str, list[tuple[Any, ...]]] = {}
     for checkout_id in kept.keys() | checkouts.keys():
         checkout, amount = checkouts.get(checkout_id), kept.get(checkout_id, 0)
         if checkout is not None and checkout.state == "completed":
-            if amount > checkout.total:
-                rule = "G4 the shop keeps more than the total of a completed checkout"
-                broken.setdefault(rule, []).append((checkout_id, amount, checkout.total))
+            owed = checkout.total - checkout.refunded
+            shown = (checkout_id, amount, checkout.total, checkout.refunded)
+            if amount > owed:
+                broken.setdefault("G4 the shop keeps more than the total without what it refunded", []).append(shown)
+            if checkout_id in kept and amount < owed - checkout.refunding:
+                broken.setdefault("G4 more went back of a completed checkout than was refunded", []).append(shown)
         elif amount and (checkout is None or checkout.state in _CLOSED):
             broken.setdefault("G4 the shop keeps money without an order", []).append((checkout_id, amount))
     return broken

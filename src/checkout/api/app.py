@@ -13,7 +13,7 @@ from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
 from checkout.api.idempotency import Idempotency
 from checkout.api.resources import Resources
-from checkout.api.routes import admin, carts, checkouts, health, orders, payments, products
+from checkout.api.routes import admin, admin_orders, carts, checkouts, health, orders, payments, products
 from checkout.api.security import Tokens
 from checkout.payments.adapters import check_gateway
 from checkout.runtime.settings import Settings
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     documentation_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
-    for resource in (products, carts, checkouts, orders, payments, admin, health):
+    for resource in (products, carts, checkouts, orders, payments, admin, admin_orders, health):
         app.include_router(resource.router)
     describe(app)
     catalogue = CatalogueAdmin(app, app.state.tokens)

@@ -51,6 +51,14 @@ KINDS: dict[str, Kind] = {
     "total_mismatch": Kind(409, "Total differs"),
     "checkout_busy": Kind(503, "Checkout busy"),
     "too_late": Kind(409, "Too late to cancel"),
+    # A refund after the sale.
+    "order_not_paid": Kind(409, "Order not paid"),
+    "order_cancelled": Kind(409, "Order cancelled"),
+    "nothing_to_refund": Kind(409, "Nothing to refund"),
+    "refund_exceeds_capture": Kind(409, "More than was captured"),
+    "refund_exceeds_order": Kind(409, "More than was ordered"),
+    "refund_amount_differs": Kind(422, "Amount differs from the lines"),
+    "refund_refused": Kind(409, "Refund refused"),
     # What is away.
     "database_unavailable": Kind(503, "Database unavailable"),
     "temporal_unavailable": Kind(503, "Temporal unavailable"),

@@ -19,6 +19,7 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
@@ -26,14 +27,15 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from checkout.api.problems import Problem, unavailable
 from checkout.domain import contract
 from checkout.domain.ids import unowed_workflow_id, workflow_id
 from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
-from checkout.workflows.start import start_options
+from checkout.domain.refunds import RefundInput
+from checkout.workflows.start import refund_options, start_options
 
 T = TypeVar("T")
 
@@ -198,6 +200,33 @@ class Engine:
     async def describe(self, run: Run) -> WorkflowExecutionDescription:
         """The run as Temporal has it, with what is pending. Raises RPCError, and RuntimeError where it is away."""
         return await self._handle(run).describe(rpc_timeout=timedelta(seconds=RPC_WAIT))
+
+    async def refund(self, refund: RefundInput) -> None:
+        """Have a refund done that the store has, or meet the run that does it.
+
+        Raises Problem where it cannot be done, StillRunning, and Ended where somebody stopped it on its way.
+        """
+        options = refund_options(refund)
+        handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(options["id"])
+        with suppress(WorkflowAlreadyStartedError):
+            await _bounded(
+                self._client.start_workflow(
+                    contract.REFUND_WORKFLOW,
+                    refund,
+                    task_queue=self._task_queue,
+                    rpc_timeout=timedelta(seconds=RPC_WAIT),
+                    **options,
+                )
+            )
+        try:
+            async with asyncio.timeout(UPDATE_WAIT):
+                await handle.result()
+        except TimeoutError:
+            raise StillRunning from None
+        except WorkflowFailureError as failed:
+            raise _refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
+        except RPCError as error:
+            raise StillRunning from error
 
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""

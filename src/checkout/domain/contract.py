@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from checkout.domain import messages as m
 from checkout.domain import reconciliation as r
+from checkout.domain import refunds as f
 from checkout.domain.words import Phase
 
 In = TypeVar("In")
@@ -18,6 +19,7 @@ TASK_QUEUE = "checkout"
 CHECKOUT_WORKFLOW = "Checkout"
 UNOWED_WORKFLOW = "UnowedMoney"
 RECONCILIATION_WORKFLOW = "Reconciliation"
+REFUND_WORKFLOW = "Refund"
 
 #: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
 MEMO_CHECKOUT_ID = "checkout_id"
@@ -76,6 +78,11 @@ RECORD_EXTENSION = ActivityContract(
     "record_extension", m.ExtensionInput, m.Extended, "Move the deadline in the checkout's row"
 )
 
+RESERVE_REFUND = ActivityContract(
+    "reserve_refund", f.RefundInput, f.RefundReserved, "Keep the amount free for this refund"
+)
+REFUND_ORDER = ActivityContract("refund_order", f.RefundInput, f.Refunded, "Give the money back, then restock")
+
 FIND_UNEXPLAINED = ActivityContract(
     "find_unexplained", r.ReconciliationInput, r.Unexplained, "Compare the gateway's payments with the shop's"
 )
@@ -116,6 +123,8 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     PAYMENT_CHECK,
     FUNDS_CHECK,
     RETURN_UNOWED,
+    RESERVE_REFUND,
+    REFUND_ORDER,
     FIND_UNEXPLAINED,
     SETTLE_FINDING,
 )

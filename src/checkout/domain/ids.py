@@ -50,6 +50,19 @@ def new_order_reference() -> str:
     return f"ORD-{_token(12).upper()}"
 
 
+def refund_id(order_reference: str, key: str | None) -> str:
+    """A refund of an order: ``rfd_``, and the same for the same idempotency key; without one, 100 random bits."""
+    if key is None:
+        return f"rfd_{_token(20)}"
+    digest = int.from_bytes(hashlib.sha256(f"{order_reference}\n{key}".encode()).digest())
+    return "rfd_" + "".join(_ALPHABET[digest >> (5 * place) & 31] for place in range(20))
+
+
+def refund_workflow_id(order_reference: str, refund_id: str) -> str:
+    """The workflow of one refund."""
+    return f"refund-{order_reference}-{refund_id.removeprefix('rfd_')}"
+
+
 def unowed_workflow_id(payment_id: str) -> str:
     """The workflow that sends back what a bank sent to a payment and nobody owed: one for each payment."""
     return f"unowed-{payment_id}"

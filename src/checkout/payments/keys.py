@@ -38,6 +38,10 @@ class AttemptKeys:
         """
         return self._key(f"refund:{refunded}:{until}")
 
+    def refund_after_sale(self, refund_id: str) -> str:
+        """Key for one refund of the order that this attempt paid: the refund's own, so that it happens once."""
+        return self._key(f"refund:{refund_id}")
+
     def return_unowed(self, *, returned: int, until: int) -> str:
         """Key for sending back what nobody owed, from ``returned`` to ``until`` (minor units)."""
         return self._key(f"return_unowed:{returned}:{until}")

@@ -14,7 +14,10 @@ from checkout.store.owner import Owner
 
 @dataclass(frozen=True)
 class OrderRecord:
-    """An order with the prices of its checkout's snapshot; amounts in minor units."""
+    """An order with the prices of its checkout's snapshot; amounts in minor units.
+
+    ``refunded`` went back to the buyer, ``refund_pending`` is about to.
+    """
 
     reference: str
     checkout_id: str
@@ -27,6 +30,8 @@ class OrderRecord:
     billing_address: Mapping[str, Any] | None
     payment_method: str | None
     payment_status: PaymentStatus
+    refunded: int
+    refund_pending: int
     created_at: datetime
 
 
@@ -34,7 +39,15 @@ async def read_order(session: Session, owner: Owner, reference: str) -> OrderRec
     """The order of this reference. Raises NotFound ``order_not_found``, also where it is another's."""
     row = await _ONE.row(session, {**_owner(owner), "reference": reference})
     if row is None:
-        raise NotFound("order_not_found", "there is no such order", {"reference": reference[:64]})
+        raise _not_found(reference)
+    return _record(dict(row))
+
+
+async def read_any_order(session: Session, reference: str) -> OrderRecord:
+    """The order of this reference, whosever it is. Raises NotFound ``order_not_found``."""
+    row = await _ANY.row(session, {"reference": reference})
+    if row is None:
+        raise _not_found(reference)
     return _record(dict(row))
 
 
@@ -68,6 +81,10 @@ async def pay_order(session: Session, checkout_id: str) -> int | None:
     return None if units is None else int(units)
 
 
+def _not_found(reference: str) -> NotFound:
+    return NotFound("order_not_found", "there is no such order", {"reference": reference[:64]})
+
+
 def _owner(owner: Owner) -> dict[str, Any]:
     return {"session_id": owner.session_id, "customer_id": owner.customer_id}
 
@@ -83,15 +100,19 @@ def _record(row: dict[str, Any]) -> OrderRecord:
 _QUERY = """
 SELECT o.reference, o.checkout_id, o.status, o.currency, o.sub_total, o.discount_total, o.shipping_total, o.tax_total,
     o.total, o.email, o.shipping_address, o.billing_address, o.created_at, k.payment_method, k.payment_status,
+    COALESCE(a.refunded, 0) AS refunded,
+    COALESCE((SELECT sum(f.amount) FROM refunds f WHERE f.order_reference = o.reference AND f.status = 'pending'),
+        0)::bigint AS refund_pending,
     (SELECT jsonb_agg(jsonb_build_object('sku', l.sku, 'name', l.name, 'quantity', l.quantity,
             'unit_price', l.unit_price, 'sub_total', l.sub_total, 'discount_total', l.discount_total,
             'tax_total', l.tax_total, 'total', l.total) ORDER BY l.position, l.variant_id)
         FROM order_lines l WHERE l.order_reference = o.reference) AS lines
-FROM orders o JOIN checkouts k ON k.id = o.checkout_id
-WHERE (o.session_id = :session_id OR o.customer_id = CAST(:customer_id AS text))
+FROM orders o JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payment_attempts a ON a.id = k.attempt_id
 """
-_ONE = Statement(_QUERY + " AND o.reference = :reference")
-_ALL = Statement(_QUERY + " ORDER BY o.created_at DESC, o.reference")
+_OWNED = _QUERY + " WHERE (o.session_id = :session_id OR o.customer_id = CAST(:customer_id AS text))"
+_ONE = Statement(_OWNED + " AND o.reference = :reference")
+_ALL = Statement(_OWNED + " ORDER BY o.created_at DESC, o.reference")
+_ANY = Statement(_QUERY + " WHERE o.reference = :reference")
 
 _CREATE = Statement("""
 WITH snapshot AS (

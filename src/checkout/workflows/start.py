@@ -2,11 +2,17 @@
 
 from typing import Any, TypedDict
 
-from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 
 from checkout.domain.contract import MEMO_CHECKOUT_ID
-from checkout.domain.ids import workflow_id
+from checkout.domain.ids import refund_workflow_id, workflow_id
 from checkout.domain.messages import CheckoutInput
+from checkout.domain.refunds import RefundInput, RefundStatus
 from checkout.workflows import search
 
 
@@ -32,4 +38,33 @@ def start_options(checkout: CheckoutInput) -> StartOptions:
         memo={MEMO_CHECKOUT_ID: checkout.checkout_id},
         search_attributes=search.at_start(checkout),
         static_summary=f"Checkout {checkout.checkout_id}" + (" (express)" if checkout.attempt_id else ""),
+    )
+
+
+class RefundOptions(TypedDict):
+    """Keyword arguments for ``Client.start_workflow``, but for the task queue."""
+
+    id: str
+    id_conflict_policy: WorkflowIDConflictPolicy
+    id_reuse_policy: WorkflowIDReusePolicy
+    search_attributes: TypedSearchAttributes
+    static_summary: str
+
+
+def refund_options(refund: RefundInput) -> RefundOptions:
+    """One run for a refund: a start that meets it joins it; only one that did not end well is started anew.
+
+    So a refund that somebody terminated goes on when it is asked for again; the store knows how far it came.
+    """
+    return RefundOptions(
+        id=refund_workflow_id(refund.order_reference, refund.refund_id),
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        search_attributes=TypedSearchAttributes(
+            [
+                SearchAttributePair(search.ORDER, refund.order_reference),
+                SearchAttributePair(search.STATE, RefundStatus.REQUESTED.value),
+            ]
+        ),
+        static_summary=f"Refund of order {refund.order_reference}",
     )

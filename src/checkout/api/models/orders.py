@@ -18,17 +18,19 @@ ORDER: dict[str, Any] = {
     "lines": [LINE],
     "email": "ada@example.com",
     "addresses": {"shipping": CART["shipping_address"], "billing": None},
-    "payment": {"method": "card", "status": "captured", "amount": 5938},
+    "payment": {"method": "card", "status": "captured", "amount": 5938, "refunded": 0, "refund_pending": 0},
     "created_at": "2026-01-31T12:00:02Z",
 }
 
 
 class OrderPayment(Answer):
-    """How an order was paid."""
+    """How an order was paid, and what of it went back (``refunded``), or is about to (``refund_pending``)."""
 
     method: str | None
     status: PaymentStatus
     amount: Money
+    refunded: Money
+    refund_pending: Money
 
 
 class OrderAddresses(Answer):

@@ -11,6 +11,7 @@ from checkout.store.tables.orders import Order, OrderLine
 from checkout.store.tables.payments import PaymentAttempt
 from checkout.store.tables.prices import PriceChange, PriceSnapshot, PriceSnapshotLine
 from checkout.store.tables.promotions import Coupon, CouponRedemption, Promotion, PromotionRedemption
+from checkout.store.tables.refunds import Refund
 from checkout.store.tables.stock import Reservation, Stock, StockMovement, Warehouse
 from checkout.store.tables.tax_shipping import ExchangeRate, ShippingOption, TaxRate
 
@@ -36,6 +37,7 @@ __all__ = [
     "Product",
     "Promotion",
     "PromotionRedemption",
+    "Refund",
     "Reservation",
     "ShippingOption",
     "Stock",

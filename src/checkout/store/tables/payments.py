@@ -23,6 +23,7 @@ class PaymentAttempt(Table, table=True):
         ),
         CheckConstraint("authorized >= 0 AND captured >= 0 AND refunded >= 0 AND refunded <= captured", name="amounts"),
         Index("ix_payment_attempts_checkout_id", "checkout_id", "number"),
+        Index("ix_payment_attempts_transfers", "created_at", postgresql_where="method = 'bank_transfer'"),
         Index(
             "uq_payment_attempts_gateway_payment_id",
             "gateway",

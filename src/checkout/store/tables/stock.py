@@ -70,7 +70,8 @@ class Reservation(Table, table=True):
 class StockMovement(Table, table=True):
     """One change of stock. Their sums over a variant and warehouse are its on_hand and reserved.
 
-    Of each kind a checkout has at most one for a variant and warehouse, so that a repeated phase cannot double it.
+    Of each kind a checkout has at most one for a variant and warehouse, so that a repeated phase cannot double it; and
+    a refund after the sale, which names itself, has at most one.
     """
 
     __tablename__ = "stock_movements"
@@ -87,7 +88,15 @@ class StockMovement(Table, table=True):
             "warehouse_id",
             "kind",
             unique=True,
-            postgresql_where="checkout_id IS NOT NULL",
+            postgresql_where="checkout_id IS NOT NULL AND refund_id IS NULL",
+        ),
+        Index(
+            "uq_stock_movements_refund",
+            "refund_id",
+            "variant_id",
+            "warehouse_id",
+            unique=True,
+            postgresql_where="refund_id IS NOT NULL",
         ),
     )
 
@@ -99,4 +108,5 @@ class StockMovement(Table, table=True):
     reserved_delta: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     checkout_id: str | None = text(nullable=True)
     reason: str | None = text(nullable=True)
+    refund_id: str | None = text(nullable=True, foreign_key="refunds.id")
     created_at: Moment = now()
