@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import dataclasses
+from datetime import timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -100,6 +102,7 @@ async def test_what_the_gateway_refuses_is_kept_open_and_the_rest_is_given_back(
 async def test_it_beats_while_the_gateway_is_slow_and_a_cancel_reaches_it(paying: Paying) -> None:
     attempt = await paying.attempt("tok_slow")
     environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, heartbeat_timeout=timedelta(seconds=0.3))
     beaten = asyncio.Event()
     environment.on_heartbeat = lambda *_: beaten.set()
     authorized = asyncio.Event()

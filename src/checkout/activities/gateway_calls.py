@@ -46,10 +46,11 @@ async def at_gateway() -> AsyncIterator[None]:
 
 
 async def _beat() -> None:
+    """The first one after a third of the timeout: most calls are over by then, and each is a write in Temporal."""
     interval = (activity.info().heartbeat_timeout or _HEARTBEAT_TIMEOUT) / 3
     while True:
-        activity.heartbeat()
         await asyncio.sleep(interval.total_seconds())
+        activity.heartbeat()
 
 
 def refused(refusal: Refused, detail: str) -> DefiniteFailure:
