@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+import uvloop
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from bench.bare import QUEUE, Bare, nothing
@@ -42,4 +43,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

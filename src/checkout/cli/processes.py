@@ -112,11 +112,13 @@ def worker(
 
     Examples: `checkout worker`, or `checkout worker --ready-file /tmp/ready`
     """
+    import uvloop
+
     from checkout.cli.worker_process import run_worker
 
     settings = settings_of_stack()
     configure_logs(settings, process="worker")
-    asyncio.run(run_worker(settings, ready_file))
+    uvloop.run(run_worker(settings, ready_file))  # as uvicorn runs the API: a quarter less CPU for what is awaited
 
 
 def _serve(application: ASGIApp, settings: Settings, port_setting: Literal["http_port", "gateway_port"]) -> None:
