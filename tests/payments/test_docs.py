@@ -6,6 +6,7 @@ from typing import get_args
 
 from checkout.payments.simulated.faults import OPERATIONS, Kind
 from checkout.payments.simulated.tokens import CARDS
+from checkout.payments.stripe.declines import DECLINES
 from tests.support.gateway import API_KEY, GatewayServer
 from tests.support.walkthrough import steps_of, walk
 
@@ -24,3 +25,9 @@ def test_the_commands_run_as_they_stand(empty_gateway: GatewayServer, tmp_path: 
 def test_every_card_and_every_fault_is_on_the_page() -> None:
     for word in (*CARDS, *OPERATIONS, *get_args(Kind)):
         assert word in PAGE, word
+
+
+def test_every_decline_of_stripe_is_on_the_page() -> None:
+    for code, ours in DECLINES.items():
+        [row] = [line for line in PAGE.splitlines() if line.startswith("| `") and f"`{code}`" in line.split(" | ")[0]]
+        assert f"`{ours}`" in row.split(" | ")[1], code
