@@ -8,6 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from checkout.activities.by_hand import ByHand
 from checkout.activities.cart_validation import CartValidation
 from checkout.activities.extension import Extension
 from checkout.activities.inventory_reservation import InventoryReservation
@@ -59,6 +60,7 @@ def create_activities(
         *(commit.commit, commit.restock),
         *(check.approval, check.funds),
         Unowed(sessions, gateway).give_back,
+        ByHand(sessions).settle,
         Extension(sessions).record,
         *(refunding.reserve, refunding.give_back),
         *(reconciling.find, reconciling.settle),

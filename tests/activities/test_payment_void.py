@@ -91,7 +91,7 @@ async def test_what_the_gateway_refuses_is_kept_open_and_the_rest_is_given_back(
     for _ in range(2):
         with pytest.raises(ApplicationError) as refused:
             await paying.refund()
-        assert (refused.value.type, refused.value.non_retryable) == ("gateway_refused", False)
+        assert (refused.value.type, refused.value.non_retryable) == ("gateway_refused", True)
         assert await paying.money() == [(TOTAL, 0, 0, TOTAL)]
     assert paying.row(good)["status"] == "voided"
 

@@ -51,11 +51,15 @@ WRONG: dict[str, list[Any]] = {
     "expected_total": [-1, 10**16],
     "on_shortage": ["FAIL", "reduce ", "", "maybe"],
     "method": ["cash", "CARD", "", "bank"],
+    "compensation": ["release_stock", "VOID_PAYMENT", ""],
+    "reason": ["x" * 501],
+    "done": ["x" * 501],
     "token": ["", " ", "tok visa", "tok_\x01"],
 }
 REQUIRED_NULL = {
     *("currency", "quantity", "shipping", "name", "line1", "city", "postal_code", "country", "code", "option"),
     *("session_token", "cart_id", "method", "on_shortage", "restock", "reason"),
+    *("done", "compensation"),
 }
 
 

@@ -63,8 +63,7 @@ def test_every_documented_problem_is_of_a_known_code_and_every_code_is_documente
         for answer in route.operation["responses"].values()
         for code in answer["content"].get("application/problem+json", {}).get("examples", {})
     }
-    # Of no route, or of every one that acts.
-    undocumented = {"route_not_found", "method_not_allowed", "internal_error", "operator_required"}
+    undocumented = {"route_not_found", "method_not_allowed", "internal_error"}  # of no route, or of every one
     assert documented <= KINDS.keys()
     assert KINDS.keys() - documented - undocumented == set()
 

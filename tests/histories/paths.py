@@ -366,6 +366,30 @@ async def _refused_compensation(stage: Stage) -> Run:
     return run
 
 
+async def _refused(stage: Stage, *refusals: Around) -> Run:
+    """The gateway refuses to give back what it has authorized, as often as told; the checkout waits for people."""
+    stage.faults.then(contract.REFUND_PAYMENT, *refusals)
+    run = await stage.launch(token="tok_captureFails")
+    await run.notes("gateway_refused")
+    return run
+
+
+async def _settled_by_hand(stage: Stage) -> Run:
+    run = await _refused(stage, refuses("gateway_refused"))
+    query = "SELECT gateway_payment_id FROM payment_attempts WHERE checkout_id = :id"
+    payment = str(await stage.shop.execute(query, id=run.checkout.checkout_id))
+    async with stage.gateway.adapter() as gateway:  # as people do on the gateway's own pages
+        await gateway.cancel(payment, key="by hand")
+    await run.resolve("refund_payment")
+    return run
+
+
+async def _refused_then_tried_at_once(stage: Stage) -> Run:
+    run = await _refused(stage, refuses("gateway_refused"))
+    await run.retry()
+    return run
+
+
 def _completed(name: str, drive: Drive, *, workers: bool = False) -> Path:
     return Path(name, drive, State.COMPLETED, workers=workers)
 
@@ -479,4 +503,6 @@ PATHS: list[Path] = [
     ),
     _failed("canceled_while_compensating", Phase.PAYMENT_CAPTURE, "capture_refused", _canceled_while_compensating),
     _failed("refused_compensation", Phase.PAYMENT_CAPTURE, "capture_refused", _refused_compensation),
+    _failed("settled_by_hand", Phase.PAYMENT_CAPTURE, "capture_refused", _settled_by_hand),
+    _failed("refused_then_tried_at_once", Phase.PAYMENT_CAPTURE, "capture_refused", _refused_then_tried_at_once),
 ]

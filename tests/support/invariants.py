@@ -121,7 +121,8 @@ _RULES: dict[str, str] = {
     "G4 an undone checkout has an attempt that is not settled": """
         SELECT k.id, a.id, a.status FROM checkouts k JOIN payment_attempts a ON a.checkout_id = k.id
         WHERE k.state IN ('failed', 'expired', 'cancelled') AND a.gateway_payment_id IS NOT NULL
-            AND (a.status NOT IN ('voided', 'refunded') OR a.captured <> a.refunded)""",
+            AND CASE WHEN a.status = 'resolved' THEN a.by_hand IS NULL
+                ELSE a.status NOT IN ('voided', 'refunded') OR a.captured <> a.refunded END""",
     "G4 an undone checkout says not when it ended": """
         SELECT k.id FROM checkouts k WHERE k.state IN ('failed', 'expired', 'cancelled') AND k.failed_at IS NULL""",
     # after the sale

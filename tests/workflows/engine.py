@@ -79,6 +79,14 @@ class Run:
         """Moves the deadline."""
         return await self.ask(contract.EXTEND, m.ExtendRequest(seconds))
 
+    async def resolve(self, compensation: str, who: str = "ada") -> m.CheckoutView:
+        """Says that people did by hand what the gateway refuses, and waits until it counts as done."""
+        return await self.ask(contract.RESOLVE, m.ResolveRequest(compensation, who, "the card is gone", "sent by bank"))
+
+    async def retry(self) -> None:
+        """Has what was refused be tried again at once."""
+        await self.handle.signal(contract.RETRY)
+
     async def confirm(self) -> m.CheckoutView:
         """Says that the buyer is back, and waits for what came of it."""
         return await self.ask(contract.CONFIRM, m.ConfirmRequest())

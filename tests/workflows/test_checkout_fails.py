@@ -1,6 +1,7 @@
 """Phases that fail: definitely (what was begun is undone, in reverse) or once (it is tried again, and done once)."""
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationErrorCategory
 
 from checkout.domain import contract
@@ -10,7 +11,7 @@ from checkout.domain.words import Outcome, Phase, State
 from checkout.workflows import search
 from tests.support.temporal import TemporalEnvironment
 from tests.support.waiting import eventually
-from tests.workflows.engine import checkout_input, engine_with
+from tests.workflows.engine import checkout_input, engine_with, refusal
 from tests.workflows.fakes import Fakes, Gate, breaks, broken, refuses
 
 CONTRACT_OF = {one.name: one for one in contract.EVERY_ACTIVITY}
@@ -133,6 +134,30 @@ async def test_a_compensation_that_is_refused_for_good_keeps_the_checkout_open(
         await run.pass_time(301)
         await run.failure()
         assert fakes.count(contract.RELEASE_STOCK) == 2
+
+
+async def test_only_what_the_gateway_refuses_is_resolved_by_hand(temporal_env: TemporalEnvironment) -> None:
+    fakes = Fakes().then(contract.PAYMENT_CAPTURE, refuses("capture_refused"))
+    fakes.then(contract.REFUND_PAYMENT, refuses("gateway_refused", benign=False))
+    fakes.then(contract.RELEASE_STOCK, refuses("defect", benign=False))
+    async with engine_with(temporal_env, fakes) as engine:
+        run = await engine.launch(checkout_input(attempt_id="pay_1"))
+        await run.notes("refund_payment: gateway_refused")
+        await run.notes("release_stock: defect")
+        for compensation in ("void_payment", "release_stock", "stock_commit", ""):
+            with pytest.raises(WorkflowUpdateFailedError) as caught:
+                await run.resolve(compensation)
+            assert refusal(caught.value) == "not_refused"
+        assert fakes.count(contract.SETTLE_BY_HAND) == 0
+        await run.resolve("refund_payment")
+        resolved = fakes.inputs[contract.SETTLE_BY_HAND.name][0].resolved
+        assert (resolved.compensation, resolved.who, resolved.done) == ("refund_payment", "ada", "sent by bank")
+        assert "refund_payment done by hand by ada: sent by bank (the card is gone)" in await run.details()
+        # What people did is not tried again, what they did not do is: at once where they say so.
+        await run.retry()
+        assert (await run.failure()).type == "capture_refused"
+        assert (fakes.count(contract.REFUND_PAYMENT), fakes.count(contract.RELEASE_STOCK)) == (1, 2)
+        assert fakes.undone()[-1] == "unlock_cart"
 
 
 async def test_a_completed_checkout_is_not_undone(temporal_env: TemporalEnvironment) -> None:

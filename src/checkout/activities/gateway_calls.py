@@ -103,8 +103,8 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
 
     First the checkout is moved to ``compensating``, so that an attempt of a phase which is still on its way stores
     nothing from now on, and so confirms and captures nothing that this would not see. Counts the payment objects that
-    were settled. A refusal of the gateway is an error that is retried: a compensation is never given up, and people
-    see it until they resolve it. Raises AlreadyCompleted.
+    were settled. What the gateway refuses for good no quick retry mends, so that it is a definite failure; the workflow
+    tries it again after a pause, and people see it until they have resolved it. Raises AlreadyCompleted.
     """
     version, objects = await in_direct_transaction(sessions, lambda session: _begin(session, given))
     if not objects:
@@ -115,6 +115,7 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
         raise ApplicationError(
             f"the payment gateway refuses to give the money back, people have to: {settlement.error}",
             type="gateway_refused",
+            non_retryable=True,
         )
     settlement.complete()
     return done
@@ -127,7 +128,7 @@ async def _begin(session: Session, given: CompensationInput) -> tuple[int, list[
     await payments.discard_unused(session, given.checkout_id)
     attempts = await payments.attempts_of(session, given.checkout_id)
     objects = payments.unsettled(attempts)
-    return undoing.version if objects else await _note_status(session, undoing, attempts), objects
+    return undoing.version if objects else await note_status(session, undoing, attempts), objects
 
 
 async def _finish(session: Session, given: CompensationInput, settled: Sequence[tuple[str, Payment]]) -> Compensated:
@@ -135,10 +136,10 @@ async def _finish(session: Session, given: CompensationInput, settled: Sequence[
     for attempt_id, payment in settled:
         await payments.record(session, attempt_id, **settled_columns(payment))
     attempts = await payments.attempts_of(session, given.checkout_id)
-    return Compensated(await _note_status(session, undoing, attempts), len(settled))
+    return Compensated(await note_status(session, undoing, attempts), len(settled))
 
 
-async def _note_status(session: Session, undoing: Undoing, attempts: Sequence[payments.AttemptRow]) -> int:
+async def note_status(session: Session, undoing: Undoing, attempts: Sequence[payments.AttemptRow]) -> int:
     """Write what the checkout's payment has come to, once all of it is settled; gives the row's version."""
     moved = [attempt for attempt in attempts if attempt.authorized]
     refunded = any(attempt.refunded for attempt in moved)

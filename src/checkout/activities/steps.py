@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from checkout.domain.contract import COMPENSATION_OF, TRIED_LOCALLY, ActivityContract
-from checkout.runtime.database import Sessions, in_transaction
+from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.store.steps import note_done, note_trouble
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ class Step:
     async def done(self) -> None:
         """It succeeded. Raises what the database raises: the activity is tried again, and finds itself done."""
         if self.compensates or self.attempts > 1:
-            await in_transaction(
+            await in_direct_transaction(
                 self.sessions,
                 lambda session: note_done(session, self.checkout_id, str(self.contract.name), self.attempts),
             )
@@ -60,7 +60,7 @@ class Step:
             return
         try:
             async with asyncio.timeout(PATIENCE):
-                await in_transaction(
+                await in_direct_transaction(
                     self.sessions,
                     lambda session: note_trouble(
                         session, self.checkout_id, str(self.contract.name), self.attempts, _sentence(error)

@@ -1,6 +1,6 @@
 """Pays, extends and cancels a running checkout, and waits a while for what comes of it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends
 
@@ -16,7 +16,7 @@ from checkout.api.shown_checkout import as_answered
 from checkout.api.starting import Answered, checked_ttl
 from checkout.domain import contract
 from checkout.domain.ids import new_attempt_id
-from checkout.domain.messages import CancelRequest, CheckoutView, ConfirmRequest, ExtendRequest, PayRequest
+from checkout.domain.messages import CancelRequest, ConfirmRequest, ExtendRequest, PayRequest
 from checkout.domain.words import State
 from checkout.store import payments
 from checkout.store.owner import Owner
@@ -36,7 +36,9 @@ class Asking:
         run = await self._reading.run(owner, checkout_id)
         attempt_id = await self._store_attempt(run, payment)
         try:
-            answered = await self._ask(run, contract.PAY, PayRequest(attempt_id, payment.expected_total), intent)
+            answered = await self._engine.ask(
+                run, contract.PAY, PayRequest(attempt_id, payment.expected_total), intent.update_id
+            )
         except StillRunning:
             return await self._still_running(owner, run)
         except Ended:
@@ -61,7 +63,7 @@ class Asking:
         """The checkout after a look at the gateway, whatever came of it. Raises Problem where the buyer denied."""
         run = await self._reading.run(owner, checkout_id)
         try:
-            await self._ask(run, contract.CONFIRM, ConfirmRequest(), intent)
+            await self._engine.ask(run, contract.CONFIRM, ConfirmRequest(), intent.update_id)
         except StillRunning:
             await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
         except Ended:
@@ -76,7 +78,7 @@ class Asking:
         request = ExtendRequest(checked_ttl(ttl_seconds, self._settings.ttl, self._settings.max_ttl))
         run = await self._reading.run(owner, checkout_id)
         try:
-            await self._ask(run, contract.EXTEND, request, intent)
+            await self._engine.ask(run, contract.EXTEND, request, intent.update_id)
         except StillRunning:
             await self._engine.latest_run(run.cart_id)
             raise Problem(
@@ -90,7 +92,7 @@ class Asking:
         """200 once all is given back, 202 while that takes longer. Raises Problem once the order is being made."""
         run = await self._reading.run(owner, checkout_id)
         try:
-            await self._ask(run, contract.CANCEL, CancelRequest(), intent)
+            await self._engine.ask(run, contract.CANCEL, CancelRequest(), intent.update_id)
         except StillRunning:
             return await self._still_running(owner, run)
         except Ended:
@@ -101,16 +103,6 @@ class Asking:
                 raise closing(shown.id) from None  # it was terminated; what it held is given back by others
             raise await self._closed(owner, run, "too_late", "can no longer be cancelled") from None
         return 200, await self._reading.get(owner, checkout_id)
-
-    async def _ask(self, run: Run, name: str, request: Any, intent: Intent) -> CheckoutView:
-        try:
-            return await self._engine.update(run, name, request, intent.update_id)
-        except Ended:
-            # A run that was reset goes on under another run id than the row's.
-            latest = await self._engine.latest_run(run.cart_id)
-            if latest is None or not latest.running or latest.checkout_id != run.checkout_id:
-                raise
-            return await self._engine.update(latest, name, request, intent.update_id)
 
     async def _still_running(self, owner: Owner, run: Run) -> Answered:
         await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away

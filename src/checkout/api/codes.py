@@ -59,6 +59,10 @@ KINDS: dict[str, Kind] = {
     "refund_exceeds_order": Kind(409, "More than was ordered"),
     "refund_amount_differs": Kind(422, "Amount differs from the lines"),
     "refund_refused": Kind(409, "Refund refused"),
+    # What ops do about it.
+    "not_refused": Kind(409, "Not refused by the gateway"),
+    "nothing_to_retry": Kind(409, "Nothing to retry"),
+    "workflow_gone": Kind(409, "Workflow gone"),
     # What is away.
     "database_unavailable": Kind(503, "Database unavailable"),
     "temporal_unavailable": Kind(503, "Temporal unavailable"),

@@ -54,6 +54,12 @@ def answer(description: str, state: State) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema, "example": state.value}}}
 
 
+def answer_of(description: str, model: str) -> dict[str, Any]:
+    """A ``responses`` entry: an answer of a model by its name, with that model's own example."""
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
 def problems(*codes: str) -> Responses:
     """The ``responses`` of a route that may answer these problems."""
     answers: Responses = {}

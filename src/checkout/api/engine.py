@@ -5,15 +5,16 @@ workflow's first task, in which its local activities run. What came of it is in 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ResetActivityRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -119,6 +120,16 @@ class Engine:
                 name, request, id=update_id, result_type=CheckoutView, rpc_timeout=timedelta(seconds=UPDATE_WAIT)
             )
         )
+
+    async def ask(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
+        """:meth:`update`, of the run that goes on for this one after a reset, under another run id than the row's."""
+        try:
+            return await self.update(run, name, request, update_id)
+        except Ended:
+            latest = await self.latest_run(run.cart_id)
+            if latest is None or not latest.running or latest.checkout_id != run.checkout_id:
+                raise
+            return await self.update(latest, name, request, update_id)
 
     async def view(self, run: Run) -> CheckoutView | None:
         """The checkout as its workflow sees it; None where no worker answers within :data:`QUERY_WAIT`, or it ended."""
@@ -227,6 +238,28 @@ class Engine:
             raise _refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
         except RPCError as error:
             raise StillRunning from error
+
+    async def retry(self, run: Run, activities: Iterable[str]) -> None:
+        """Have activities that wait for their next attempt be tried at once, and what the workflow itself pauses.
+
+        An activity that has ended meanwhile is none to be tried again.
+        """
+        name = workflow_id(run.cart_id)
+        for activity in activities:
+            with suppress(_NotFound):
+                await _bounded(
+                    self._client.workflow_service.reset_activity(
+                        ResetActivityRequest(
+                            namespace=self._client.namespace,
+                            execution=WorkflowExecution(workflow_id=name, run_id=run.run_id),
+                            identity="checkout-api",
+                            type=activity,
+                        ),
+                        timeout=timedelta(seconds=RPC_WAIT),
+                    )
+                )
+        with suppress(_NotFound):
+            await _bounded(self._handle(run).signal(contract.RETRY, rpc_timeout=timedelta(seconds=RPC_WAIT)))
 
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""

@@ -29,6 +29,8 @@ PAY = "pay"
 EXTEND = "extend"
 CANCEL = "cancel"
 CONFIRM = "confirm"
+RESOLVE = "resolve"
+RETRY = "retry"
 PAYMENT_CHANGED = "payment_changed"
 VIEW = "view"
 
@@ -73,6 +75,10 @@ VOID_PAYMENT = ActivityContract("void_payment", m.CompensationInput, m.Compensat
 CANCEL_ORDER = ActivityContract("cancel_order", m.CompensationInput, m.Compensated, "Cancel the order")
 REFUND_PAYMENT = ActivityContract("refund_payment", m.CompensationInput, m.Compensated, "Refund what was captured")
 RESTOCK = ActivityContract("restock", m.CompensationInput, m.Compensated, "Put the units back into stock")
+
+SETTLE_BY_HAND = ActivityContract(
+    "settle_by_hand", m.ByHandInput, m.Compensated, "Take for settled what people settled by hand"
+)
 
 RECORD_EXTENSION = ActivityContract(
     "record_extension", m.ExtensionInput, m.Extended, "Move the deadline in the checkout's row"
@@ -119,6 +125,7 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     PAYMENT_CAPTURE,
     STOCK_COMMIT,
     *COMPENSATION_OF.values(),
+    SETTLE_BY_HAND,
     RECORD_EXTENSION,
     PAYMENT_CHECK,
     FUNDS_CHECK,

@@ -82,15 +82,26 @@ class ExtendRequest:
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """The ``cancel`` update: who asks (``buyer`` or ``ops``) and, for ops, why."""
+    """The ``cancel`` update: who asks (``buyer`` or ``ops``) and, for ops, why and by what name."""
 
     by: str = "buyer"
     reason: str = ""
+    who: str = ""
 
 
 @dataclass(frozen=True)
 class ConfirmRequest:
     """The ``confirm`` update: the buyer is back from the gateway's page, so it is time to look."""
+
+
+@dataclass(frozen=True)
+class ResolveRequest:
+    """The ``resolve`` update: people did by hand what the gateway refused; who, why, and what they did."""
+
+    compensation: str
+    who: str
+    reason: str
+    done: str
 
 
 @dataclass(frozen=True)
@@ -345,3 +356,16 @@ class Compensated:
 
     version: int
     count: int = 0
+
+
+@dataclass(frozen=True)
+class ByHandInput:
+    """Takes a compensation at the gateway for done, because people did it by hand."""
+
+    undoing: CompensationInput
+    resolved: ResolveRequest
+
+    @property
+    def checkout_id(self) -> str:
+        """Whose compensation it is."""
+        return self.undoing.checkout_id

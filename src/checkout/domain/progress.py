@@ -52,6 +52,7 @@ TOTAL_MISMATCH = "total_mismatch"
 CHECKOUT_EXPIRED = "checkout_expired"
 NOT_EXTENDABLE = "not_extendable"
 TOO_LATE = "too_late"
+NOT_REFUSED = "not_refused"
 
 #: Who asks to cancel when it is the storefront.
 BUYER = "buyer"

@@ -58,7 +58,7 @@ WITH closed AS (
         AND NOT EXISTS (SELECT FROM coupon_redemptions c WHERE c.checkout_id = k.id AND c.given_back_at IS NULL)
         AND NOT EXISTS (SELECT FROM orders o WHERE o.checkout_id = k.id AND o.status <> 'cancelled')
         AND NOT EXISTS (SELECT FROM payment_attempts a WHERE a.checkout_id = k.id
-            AND a.gateway_payment_id IS NOT NULL AND a.status NOT IN ('voided', 'refunded'))
+            AND a.gateway_payment_id IS NOT NULL AND a.status NOT IN ('voided', 'refunded', 'resolved'))
     RETURNING k.version
 ), unlocked AS (
     UPDATE carts c SET locked_by = NULL, checkout_id = :checkout_id FROM closed

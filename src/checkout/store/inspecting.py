@@ -53,6 +53,7 @@ class AttemptRecord:
     refunded: int
     code: str | None
     message: str | None
+    by_hand: Mapping[str, Any] | None
     created_at: datetime
     updated_at: datetime
 
@@ -138,7 +139,7 @@ ORDER BY COALESCE(done_at, last_error_at), activity
 """)
 _ATTEMPTS = text("""
 SELECT id, number, method, gateway, gateway_payment_id, status, amount, currency, authorized, captured, refunded, code,
-    message, created_at, updated_at
+    message, by_hand, created_at, updated_at
 FROM payment_attempts WHERE checkout_id = :id ORDER BY number NULLS LAST, created_at
 """)
 _RESERVATIONS = text("""

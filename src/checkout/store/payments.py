@@ -4,7 +4,8 @@ Whoever changes one that was taken up holds the lock of its checkout's row (``st
 be discarded at any time, so taking up and discarding decide by the attempt's row which of them came first.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from checkout.domain.words import PaymentStatus
 from checkout.runtime.statements import Session, Statement
 
-#: What a gateway has confirmed to hold no money, now and for ever.
-_SETTLED = frozenset({"voided", "refunded"})
+#: What a gateway has confirmed to hold no money, now and for ever, or people have settled by hand.
+_SETTLED = frozenset({"voided", "refunded", "resolved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,12 @@ async def record_created(session: Session, attempt_id: str, payment_id: str) -> 
     return await _CREATED.row(session, {"id": attempt_id, "payment_id": payment_id}) is not None
 
 
+async def settle_by_hand(session: Session, checkout_id: str, document: Mapping[str, Any]) -> int:
+    """Mark the attempts that are not settled as settled by hand, with who did what and why; how many they were."""
+    parameters = {"checkout_id": checkout_id, "settled": list(_SETTLED), "by_hand": json.dumps(document)}
+    return len(await _BY_HAND.rows(session, parameters))
+
+
 async def discard_unused(session: Session, checkout_id: str) -> None:
     """Erase every token of a checkout that goes no further, and close the attempts that made no payment object."""
     await _DISCARD_UNUSED.run(session, {"checkout_id": checkout_id})
@@ -143,6 +150,12 @@ _DISCARD_UNUSED = Statement("""
 UPDATE payment_attempts SET token = NULL, updated_at = now(),
     status = CASE WHEN gateway_payment_id IS NULL AND status = 'new' THEN 'discarded' ELSE status END
 WHERE checkout_id = :checkout_id AND (token IS NOT NULL OR (gateway_payment_id IS NULL AND status = 'new'))
+""")
+
+_BY_HAND = Statement("""
+UPDATE payment_attempts SET status = 'resolved', by_hand = CAST(:by_hand AS jsonb), token = NULL, updated_at = now()
+WHERE checkout_id = :checkout_id AND gateway_payment_id IS NOT NULL AND NOT status = ANY(:settled)
+RETURNING id
 """)
 
 _DISCARD = Statement(f"""

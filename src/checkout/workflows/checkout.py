@@ -180,7 +180,8 @@ class Checkout:
         """Answers once everything is given back; repeated, with the same."""
         if self._running.cancel is None and self._progress.cancellable:
             self._running.cancel = request
-            self._journal.note(f"cancelled by {request.by}" + (f": {request.reason}" if request.reason else ""))
+            by = f"{request.by} ({request.who})" if request.who else request.by
+            self._journal.note(f"cancelled by {by}" + (f": {request.reason}" if request.reason else ""))
         await workflow.wait_condition(lambda: self._progress.state.closed)
         return self._progress.view()
 
@@ -194,6 +195,22 @@ class Checkout:
         self._progress.changed()
         await workflow.wait_condition(lambda: self._progress.at_rest or self._progress.state in UNPRICED)
         return self._progress.view()
+
+    @workflow.update(name=contract.RESOLVE)
+    async def resolve(self, request: m.ResolveRequest) -> m.CheckoutView:
+        """Answers once the compensation counts as done by hand."""
+        self._journal.note(f"{request.compensation} done by hand by {request.who}: {request.done} ({request.reason})")
+        await self._saga.resolve(request)
+        return self._progress.view()
+
+    @resolve.validator
+    def _may_resolve(self, request: m.ResolveRequest) -> None:
+        refuse(self._saga.refuses_resolve(request))
+
+    @workflow.signal(name=contract.RETRY)
+    def retry(self) -> None:
+        """Ops have mended what was refused: it is tried again at once."""
+        self._saga.retry_now()
 
     @workflow.signal(name=contract.PAYMENT_CHANGED)
     def payment_changed(self, change: m.PaymentChanged) -> None:

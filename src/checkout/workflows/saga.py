@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,11 +12,13 @@ from temporalio.exceptions import ActivityError
 from checkout.domain.contract import (
     COMPENSATION_OF,
     REFUND_PAYMENT,
+    SETTLE_BY_HAND,
     UNLOCK_CART,
     VOID_PAYMENT,
     ActivityContract,
 )
-from checkout.domain.messages import Compensated, CompensationInput
+from checkout.domain.messages import ByHandInput, Compensated, CompensationInput, ResolveRequest
+from checkout.domain.progress import NOT_REFUSED, Refusal
 from checkout.domain.words import Phase
 from checkout.workflows.failures import definite, sentence
 from checkout.workflows.policies import UNDO_DATABASE, UNDO_GATEWAY, Policy
@@ -45,8 +48,12 @@ class Saga:
     on_result: Callable[[Compensated], None]
     #: Before a compensation is tried again that was refused as if for good.
     pause: timedelta
+    #: Those that wait for that, with what was said.
+    refused: dict[str, str] = field(default_factory=dict)
     _registered: list[Compensation] = field(default_factory=list)
     _running: list[str] = field(default_factory=list)
+    _by_hand: dict[str, ResolveRequest] = field(default_factory=dict)
+    _hurried: set[str] = field(default_factory=set)
 
     def register(self, phase: Phase) -> None:
         """The phase is about to run: from now on it has to be undone. Once for each phase."""
@@ -72,13 +79,35 @@ class Saga:
                 raise verdict
         await self._undo_each([UNLOCK_CART], argument, UNDO_DATABASE)
 
+    def retry_now(self) -> None:
+        """Have what was refused be tried again without waiting for the end of the pause."""
+        self._hurried.update(self.refused)
+
+    def refuses_resolve(self, request: ResolveRequest) -> Refusal | None:
+        """Why a compensation is not taken for done by hand, or None: only one that the gateway refuses is."""
+        if request.compensation not in {one.name for one in _AT_GATEWAY}:
+            return Refusal(NOT_REFUSED, "only void_payment and refund_payment can be done by hand, at the gateway")
+        if request.compensation not in self.refused:
+            return Refusal(NOT_REFUSED, f"the gateway does not refuse {request.compensation} now")
+        return None
+
+    async def resolve(self, request: ResolveRequest) -> None:
+        """Take a compensation for done because people did it by hand; returns once it is."""
+        self._by_hand[request.compensation] = request
+        await workflow.wait_condition(lambda: request.compensation not in self.refused)
+
     async def _undo_each(self, compensations: list[Compensation], argument: CompensationInput, policy: Policy) -> None:
         for compensation in compensations:
             self._running.append(compensation.name)
-            self.on_change(self._running, None)
+            self._tell()
             await self._until_done(compensation, argument, policy)
             self._running.remove(compensation.name)
-            self.on_change(self._running, None)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Both sides run at once: what one of them does never hides that the other is refused."""
+        trouble = "; ".join(f"{name}: {said}" for name, said in self.refused.items())
+        self.on_change(self._running, trouble or None)
 
     async def _until_done(self, compensation: Compensation, argument: CompensationInput, policy: Policy) -> None:
         while True:
@@ -98,8 +127,35 @@ class Saga:
                     raise AlreadyCompleted from error
                 # Compensations have no definite failure. One that claims to (a defect, or a gateway that refuses for
                 # good) is not given up: people see it here, mend the cause, and it goes on.
-                self.on_change(self._running, f"{compensation.name}: {sentence(error)}")
-                await workflow.sleep(self.pause, summary=f"Next try of {compensation.name}")
-            else:
-                self.on_result(result)
-                return
+                self.refused[compensation.name] = sentence(error)
+                self._tell()
+                settled = await self._pause_or_settle(compensation, argument)
+                if settled is None:
+                    continue
+                result = settled
+            self.refused.pop(compensation.name, None)
+            self.on_result(result)
+            return
+
+    async def _pause_or_settle(self, compensation: Compensation, argument: CompensationInput) -> Compensated | None:
+        """Wait before the next try; gives a result where people did by hand what it was to do."""
+        name = compensation.name
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: name in self._by_hand or name in self._hurried,
+                timeout=self.pause,
+                timeout_summary=f"Next try of {name}",
+            )
+        self._hurried.discard(name)
+        request = self._by_hand.pop(name, None)
+        if request is None:
+            return None
+        result: Compensated = await workflow.execute_activity(
+            SETTLE_BY_HAND.name,
+            ByHandInput(argument, request),
+            result_type=SETTLE_BY_HAND.gives,
+            start_to_close_timeout=UNDO_DATABASE.attempt,
+            retry_policy=UNDO_DATABASE.retry,
+            summary=f"{SETTLE_BY_HAND.summary}: {name}",
+        )
+        return result

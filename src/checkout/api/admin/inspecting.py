@@ -47,7 +47,7 @@ class Inspecting:
             if found.updated_at is None
             else stuck_sentence(why, shown.state.label, shown.expires_at, found.updated_at),
             updated_at=found.updated_at,
-            timeline=timeline(found, failed_phase, seen.pending or [], shown.server_time),
+            timeline=timeline(found, failed_phase, seen.pending, shown.server_time),
             workflow=self._workflow(run, seen),
             **_rows(found),
         )

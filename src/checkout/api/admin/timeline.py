@@ -20,11 +20,14 @@ _KNOWN = frozenset(str(one.name) for one in EVERY_ACTIVITY)
 
 
 def timeline(
-    found: Inspected, failed_phase: str | None, pending: Sequence[models.PendingActivity], now: datetime
+    found: Inspected, failed_phase: str | None, pending: Sequence[models.PendingActivity] | None, now: datetime
 ) -> models.Timeline:
-    """Everything, the oldest first. ``failed_phase`` is the failure's, None where there is none."""
+    """Everything, the oldest first.
+
+    ``failed_phase`` is the failure's, None where there is none; ``pending`` is None where Temporal does not say.
+    """
     steps = {step.activity: step for step in found.steps}
-    waiting = {one.activity: one for one in pending if one.activity in _KNOWN}
+    waiting = {one.activity: one for one in pending or () if one.activity in _KNOWN}
     return models.Timeline(
         states=_visits(found.entered),
         phases=[
@@ -33,7 +36,7 @@ def timeline(
             if any(one.state.phase is phase for one in found.entered)
         ],
         payments=[_payment(attempt) for attempt in found.attempts],
-        compensations=_compensations(found.steps, waiting),
+        compensations=_compensations(found.steps, waiting, told=pending is not None),
     )
 
 
@@ -119,13 +122,14 @@ def _payment(attempt: AttemptRecord) -> models.PaymentShown:
         refunded=attempt.refunded,
         code=attempt.code,
         message=attempt.message,
+        by_hand=None if attempt.by_hand is None else dict(attempt.by_hand),
         created_at=attempt.created_at,
         updated_at=attempt.updated_at,
     )
 
 
 def _compensations(
-    steps: Sequence[StepRecord], pending: Mapping[str, models.PendingActivity]
+    steps: Sequence[StepRecord], pending: Mapping[str, models.PendingActivity], *, told: bool
 ) -> list[models.CompensationShown]:
     begun = {step.activity: step for step in steps if step.activity in _PHASE_OF}
     names = [*begun, *(name for name in pending if name in _PHASE_OF and name not in begun)]
@@ -133,11 +137,14 @@ def _compensations(
     for name in names:
         step = begun.get(name)
         attempts, error = _attempts(name, begun, pending)
+        done = step is not None and step.done_at is not None
         shown.append(
             models.CompensationShown(
                 compensation=name,
                 phase=_PHASE_OF[name],
-                done=step is not None and step.done_at is not None,
+                done=done,
+                # Neither done nor tried now: the workflow pauses before it tries again.
+                refused=told and not done and name not in pending,
                 done_at=None if step is None else step.done_at,
                 attempts=attempts,
                 last_error=error,

@@ -1,11 +1,11 @@
 """What ops ask for, and what they are shown: lists of checkouts, and the log of what admins did."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from checkout.api.models.base import Answer, Code, Line, Request, Time, refused
+from checkout.api.models.base import Answer, Code, Request, Sentence, Time, refused
 from checkout.domain.words import Phase, Role, State
 
 _REMEDY = "must be a day (2026-01-31) or a time with its zone (2026-01-31T12:00:00Z)"
@@ -38,7 +38,7 @@ To = Annotated[
 Limit = Annotated[int, Field(ge=1, le=200, description="Items on a page, 1 to 200")]
 Cursor = Annotated[str, Field(description="`next_cursor` of the page before", max_length=1000)]
 #: Why an admin does something: for those who read the log later.
-Reason = Annotated[Line, Field(max_length=500, description="Why, in 1 to 500 characters; kept in the log")]
+Reason = Annotated[Sentence, Field(description="Why, in 1 to 500 characters; kept in the log")]
 
 
 class CheckoutsQuery(BaseModel):
@@ -159,3 +159,26 @@ class Why(Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the buyer called"}]})
 
     reason: Reason
+
+
+class Resolution(Why):
+    """What the gateway refused for good, and what people did instead."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "compensation": "refund_payment",
+                    "reason": "the card was closed",
+                    "done": "sent back by bank transfer 4711",
+                }
+            ]
+        }
+    )
+
+    compensation: Annotated[
+        Literal["void_payment", "refund_payment"], Field(description="The one that the gateway refuses")
+    ]
+    done: Annotated[
+        Sentence, Field(description="What was done by hand, in 1 to 500 characters; kept: no personal data")
+    ]

@@ -50,6 +50,7 @@ class PaymentShown(Answer):
     refunded: Money
     code: Annotated[str | None, Field(description="Why it was declined or closed: ours")]
     message: str | None
+    by_hand: Annotated[dict[str, Any] | None, Field(description="Who settled it by hand, what they did, and why")]
     created_at: Time
     updated_at: Time
 
@@ -64,6 +65,9 @@ class CompensationShown(Answer):
     attempts: int
     last_error: str | None
     last_error_at: Time | None
+    refused: Annotated[
+        bool, Field(description="For good, as it seems: it is tried again after a pause, or resolved by hand")
+    ]
 
 
 class Timeline(Answer):
@@ -168,6 +172,7 @@ INSPECTED: dict[str, Any] = {
                 "refunded": 0,
                 "code": None,
                 "message": None,
+                "by_hand": None,
                 "created_at": "2026-01-31T12:00:00Z",
                 "updated_at": "2026-01-31T12:00:02Z",
             }

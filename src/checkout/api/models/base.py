@@ -70,6 +70,8 @@ Country = Annotated[str, StringConstraints(max_length=2), AfterValidator(_countr
 Email = Annotated[str, line_of(254), AfterValidator(_printable), AfterValidator(_email)]
 #: A name, a street, a city.
 Line = Annotated[str, line_of(200), AfterValidator(_printable)]
+#: Why somebody does something, or what he did.
+Sentence = Annotated[str, line_of(500), AfterValidator(_printable)]
 #: A postal code.
 Short = Annotated[str, line_of(20), AfterValidator(_printable)]
 #: A coupon, a shipping option, a SKU, a token: chosen by others, looked up as it is.

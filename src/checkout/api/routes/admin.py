@@ -2,19 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from checkout.api.admin.inspecting import InspectingDep
 from checkout.api.admin.listing import ListingDep
-from checkout.api.documentation import ADMIN, ENGINE, STORED, problems
+from checkout.api.admin.repairing import RepairingDep
+from checkout.api.documentation import ACTING, ADMIN, BODY, ENGINE, STORED, answer_of, problems
 from checkout.api.models import admin as models
 from checkout.api.models.admin_checkout import InspectedCheckout
+from checkout.api.models.checkouts import Nothing
 from checkout.api.paths import CheckoutId
 from checkout.api.security import CurrentAdmin
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 LOOKING = (*ADMIN, "validation_failed", *STORED)
+REPAIRING = (*ACTING, *BODY, "checkout_not_found", "workflow_gone", *ENGINE)
 
 
 @router.get("/checkouts", summary="Checkouts, newest first", responses=problems(*LOOKING))
@@ -43,6 +46,55 @@ async def checkout(
     answer, that is null and ``workflow.note`` says so.
     """
     return await inspecting.get(checkout_id)
+
+
+@router.post(
+    "/checkouts/{checkout_id}/release",
+    summary="Release a checkout",
+    responses={
+        202: answer_of("Still giving back after 5 seconds", "InspectedCheckout"),
+        **problems(*REPAIRING, "too_late"),
+    },
+)
+async def release(
+    checkout_id: CheckoutId, body: models.Why, repairing: RepairingDep, response: Response
+) -> InspectedCheckout:
+    """Cancels it and gives back all that it holds, also while a bank transfer is awaited; repeated, the same."""
+    response.status_code, found = await repairing.release(checkout_id, body.reason)
+    return found
+
+
+@router.post(
+    "/checkouts/{checkout_id}/retry",
+    summary="Try at once what is stuck",
+    responses=problems(*REPAIRING, "nothing_to_retry"),
+)
+async def retry(
+    checkout_id: CheckoutId,
+    repairing: RepairingDep,
+    body: Nothing | None = None,  # noqa: ARG001 - whatever is sent in it is refused
+) -> InspectedCheckout:
+    """After the cause is mended: what waits for its next attempt does not wait longer, and begins to count anew."""
+    return await repairing.retry(checkout_id)
+
+
+@router.post(
+    "/checkouts/{checkout_id}/resolve",
+    summary="Resolve by hand what the gateway refuses",
+    responses={
+        202: answer_of("Not taken in after 5 seconds; the next look tells", "InspectedCheckout"),
+        **problems(*REPAIRING, "not_refused"),
+    },
+)
+async def resolve(
+    checkout_id: CheckoutId, body: models.Resolution, repairing: RepairingDep, response: Response
+) -> InspectedCheckout:
+    """Where the gateway refuses for good to void or refund, and people have settled it: the checkout goes on.
+
+    Its payments are ``resolved`` from then on, by whom and how stands beside them. The gateway is not asked.
+    """
+    response.status_code, found = await repairing.resolve(checkout_id, body)
+    return found
 
 
 @router.get("/actions", summary="What admins did", responses=problems(*LOOKING))

@@ -1,9 +1,11 @@
 """The payment attempts of a checkout, as the shop knows them; the gateway keeps its own books. Money in minor units."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
-from checkout.store.tables.base import Moment, Table, money, now, text
+from checkout.store.tables.base import Moment, Table, document, money, now, text
 
 
 class PaymentAttempt(Table, table=True):
@@ -11,14 +13,15 @@ class PaymentAttempt(Table, table=True):
 
     ``token`` is erased after use. ``number`` counts the attempts of a checkout from 1, null until one is taken up.
     ``status``: ``new`` (stored), ``created`` (the gateway's object exists, no money moved), ``requires_action``,
-    ``pending``, ``authorized``, ``declined``, ``captured``, ``voided``, ``refunded``, ``discarded`` (never taken up).
+    ``pending``, ``authorized``, ``declined``, ``captured``, ``voided``, ``refunded``, ``discarded`` (never taken up),
+    ``resolved`` (the gateway refused to give back, people did it: ``by_hand`` says who, what and why).
     """
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
         CheckConstraint(
             "status IN ('new', 'created', 'requires_action', 'pending', 'authorized', 'declined', 'captured', "
-            "'voided', 'refunded', 'discarded')",
+            "'voided', 'refunded', 'resolved', 'discarded')",
             name="status",
         ),
         CheckConstraint("authorized >= 0 AND captured >= 0 AND refunded >= 0 AND refunded <= captured", name="amounts"),
@@ -52,3 +55,4 @@ class PaymentAttempt(Table, table=True):
     message: str | None = text(nullable=True)
     created_at: Moment = now()
     updated_at: Moment = now()
+    by_hand: dict[str, Any] | None = document()

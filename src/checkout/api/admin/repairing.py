@@ -1,0 +1,119 @@
+"""What ops do about a checkout: release it, have what is stuck tried at once, resolve what the gateway refuses."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from checkout.api.admin.audit import ActingDep
+from checkout.api.admin.inspecting import Inspecting
+from checkout.api.engine import Ended, StillRunning
+from checkout.api.idempotency import Intent, IntentDep
+from checkout.api.models.admin import Resolution
+from checkout.api.models.admin_checkout import InspectedCheckout
+from checkout.api.models.checkouts import LiveCheckout
+from checkout.api.problems import Problem
+from checkout.api.reading import Reading
+from checkout.api.resources import Resources, ResourcesDep
+from checkout.domain import contract
+from checkout.domain.messages import CancelRequest, ResolveRequest
+from checkout.domain.words import State
+
+#: The answer's status and the checkout.
+Answered = tuple[int, InspectedCheckout]
+
+
+class Repairing:
+    """Asks a checkout's workflow on behalf of an admin; every act stands in the log, the refused ones too."""
+
+    def __init__(self, resources: Resources, acting: ActingDep, intent: Intent) -> None:
+        self._engine, self._acting, self._intent = resources.engine, acting, intent
+        self._reading, self._inspecting = Reading(resources), Inspecting(resources)
+
+    async def release(self, checkout_id: str, reason: str) -> Answered:
+        """Cancel it and give back what it holds: 200 once that is done, 202 while it takes longer.
+
+        Raises Problem ``too_late`` once the order is being made, ``workflow_gone`` where nobody is there to be asked.
+        """
+        async with self._acting("release", checkout_id, reason):
+            run = await self._reading.run(None, checkout_id)
+            request = CancelRequest(by="ops", reason=reason, who=self._acting.admin.name)
+            try:
+                await self._engine.ask(run, contract.CANCEL, request, self._intent.update_id)
+            except StillRunning:
+                await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+                return 202, await self._inspecting.get(checkout_id)
+            except Ended:
+                shown = await self._require_closed(checkout_id)
+                if shown.state is State.COMPLETED:
+                    raise _too_late(shown, "refund its order instead") from None
+            except Problem as problem:
+                if problem.code != "too_late":
+                    raise
+                shown = await self._reading.get(None, checkout_id)
+                raise _too_late(shown, "it goes on to its end by itself") from None
+            return 200, await self._inspecting.get(checkout_id)
+
+    async def retry(self, checkout_id: str) -> InspectedCheckout:
+        """Have what waits for its next attempt be tried at once. Raises Problem where nothing does."""
+        async with self._acting("retry", checkout_id):
+            found = await self._inspecting.get(checkout_id)
+            if found.workflow.pending_activities is None:
+                await self._engine.latest_run(found.cart_id)  # 503 where Temporal is away
+                raise _gone(found)
+            waiting = [one.activity for one in found.workflow.pending_activities if not one.running]
+            refused = [one.compensation for one in found.timeline.compensations if one.refused]
+            if found.workflow.status != "running" or not (waiting or refused):
+                raise Problem(
+                    "nothing_to_retry", "Nothing of this checkout waits for another attempt.", checkout_id=checkout_id
+                )
+            await self._engine.retry(await self._reading.run(None, checkout_id), waiting)
+            return await self._inspecting.get(checkout_id)
+
+    async def resolve(self, checkout_id: str, resolution: Resolution) -> Answered:
+        """Take a compensation that the gateway refuses for done by hand. Raises Problem ``not_refused``."""
+        async with self._acting("resolve", checkout_id, resolution.reason):
+            run = await self._reading.run(None, checkout_id)
+            request = ResolveRequest(
+                resolution.compensation, self._acting.admin.name, resolution.reason, resolution.done
+            )
+            try:
+                await self._engine.ask(run, contract.RESOLVE, request, self._intent.update_id)
+            except StillRunning:
+                await self._engine.latest_run(run.cart_id)
+                return 202, await self._inspecting.get(checkout_id)
+            except Ended:
+                shown = await self._require_closed(checkout_id)
+                detail = f"The checkout is {shown.state_name.lower()}: nothing of it is refused."
+                raise Problem("not_refused", detail, checkout_id=checkout_id) from None
+            return 200, await self._inspecting.get(checkout_id)
+
+    async def _require_closed(self, checkout_id: str) -> LiveCheckout:
+        """The checkout whose workflow has ended. Raises Problem ``workflow_gone`` where its row is still open."""
+        shown = await self._reading.get(None, checkout_id)
+        if not shown.state.closed:
+            raise _gone(shown)
+        return shown
+
+
+def _too_late(shown: LiveCheckout, instead: str) -> Problem:
+    return Problem(
+        "too_late",
+        f"The checkout is {shown.state_name.lower()} and can no longer be released: {instead}.",
+        checkout_id=shown.id,
+    )
+
+
+def _gone(shown: LiveCheckout) -> Problem:
+    return Problem(
+        "workflow_gone",
+        f"The checkout is {shown.state_name.lower()}, and its workflow runs no more: there is nobody to be asked.",
+        checkout_id=shown.id,
+    )
+
+
+def repairing(resources: ResourcesDep, acting: ActingDep, intent: IntentDep) -> Repairing:
+    """The admin who asks, with what he may do about checkouts."""
+    return Repairing(resources, acting, intent)
+
+
+RepairingDep = Annotated[Repairing, Depends(repairing)]
