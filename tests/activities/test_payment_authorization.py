@@ -202,13 +202,18 @@ async def test_a_refusal_of_the_gateway_is_definite(paying: Paying, operation: s
     attempt = await paying.attempt()
 
     async def refuse() -> None:
-        raise Refused("account_closed", "the account is closed")
+        raise Refused("account_closed", "the account is closed: tok_visa" + "." * 1000)
 
     paying.gateway.before[operation] = once(refuse)
     with pytest.raises(ApplicationError) as refused:
         await paying.authorize(attempt)
     assert (refused.value.type, refused.value.non_retryable) == ("gateway_refused", True)
-    assert refused.value.details[0] == {"gateway_code": "account_closed"}
-    assert (paying.row(attempt)["status"], paying.row(attempt)["token"]) == ("declined", None)
+    assert (refused.value.message, refused.value.details[0]) == ("the payment cannot be authorized", {})
+    assert refused.value.details[1] == {"gateway_code": "account_closed"}
+    row = paying.row(attempt)
+    assert (row["status"], row["token"], row["code"]) == ("refused", None, "gateway_refused")
+    assert (row["message"], row["gateway_code"]) == ("the payment cannot be authorized", "account_closed")
+    assert row["gateway_detail"].startswith("the account is closed: ….")
+    assert len(row["gateway_detail"]) == 500
     await paying.void()
     assert await paying.money() == []

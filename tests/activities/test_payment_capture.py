@@ -75,7 +75,11 @@ async def test_a_refused_capture_is_definite_and_its_authorization_is_voided(pay
     with pytest.raises(ApplicationError) as refused:
         await paying.capture()
     assert (refused.value.type, refused.value.non_retryable) == ("capture_refused", True)
-    assert refused.value.details[0] == {"gateway_code": "capture_refused"}
+    assert (refused.value.message, refused.value.details[0]) == ("the payment cannot be captured", {})
+    assert refused.value.details[1] == {"gateway_code": "capture_refused"}
+    row = paying.row(attempt)
+    assert (row["code"], row["message"]) == ("capture_refused", refused.value.message)
+    assert (row["gateway_code"], row["gateway_detail"]) == ("capture_refused", "the card's bank refuses the capture")
     assert (await paying.refund()).count == 1
     assert await paying.money() == [(TOTAL, 0, 0, TOTAL)]
     assert paying.row(attempt)["status"] == "voided"

@@ -56,10 +56,10 @@ class Shop:
         body = {"run": number, "given": (await request.body()).decode()}
         return JSONResponse(body, status, {"Location": f"/made/{number}", "X-Other": "1"})
 
-    async def _problem(self, code: str, intent: IntentDep, of: str | None = None) -> None:
+    async def _problem(self, code: str, intent: IntentDep, of: str | None = None, phase: str | None = None) -> None:
         self.runs.append(intent)
         retry_after = 1 if code in {"checkout_closing", "database_unavailable"} else None
-        raise Problem(code, f"run {len(self.runs)}", retry_after=retry_after, checkout_id=of)
+        raise Problem(code, f"run {len(self.runs)}", retry_after=retry_after, checkout_id=of, phase=phase)
 
     async def _defect(self, intent: IntentDep) -> None:
         self.runs.append(intent)
@@ -97,7 +97,11 @@ async def change(sessions: Sessions, values: str) -> None:
         f"/problem/{code}"
         for code in ("cart_ordered", "not_payable", "too_late", "total_mismatch", "checkout_expired", "cart_locked")
     ]
-    + ["/problem/insufficient_stock?of=chk_1", "/problem/gateway_refused?of=chk_1"],
+    + [
+        "/problem/insufficient_stock?of=chk_1",
+        "/problem/insufficient_stock?phase=cart_validation",
+        "/problem/gateway_refused?of=chk_1",
+    ],
 )
 async def test_what_is_kept_is_answered_again(shop: Shop, sessions: Sessions, path: str) -> None:
     first, second = await shop.post(path), await shop.post(path)

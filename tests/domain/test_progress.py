@@ -125,16 +125,26 @@ def test_a_start_is_answered_once() -> None:
     assert not checkout.opening
 
 
-def test_what_is_waited_for() -> None:
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        ("void_payment: gateway_unavailable: 503 node 7", "the payment gateway does not answer: it is tried again"),
+        ("gateway_refused: pay_1: ask node 7", "the payment gateway refuses: it is tried again"),
+        ("database_error: SQLSTATE 57P01", "the database does not answer: it is tried again"),
+        ("ConnectionError: node 7: database_error: x", "something failed: it is tried again"),
+        ("no answer", "something failed: it is tried again"),
+    ],
+)
+def test_what_is_waited_for(trouble: str, told: str) -> None:
     waiting = progress(State.AWAITING_PAYMENT).waiting_for()
     assert waiting is not None
     assert (waiting.what, waiting.since) == ("payment", "2026-01-31T12:00:00Z")
     undoing = progress(State.COMPENSATING)
     undoing.running = ["void_payment", "release_stock"]
-    undoing.trouble = "void_payment: no answer"
+    undoing.trouble = trouble
     found = undoing.waiting_for()
     assert found is not None
-    assert (found.what, found.last_error) == ("void_payment, release_stock", "void_payment: no answer")
+    assert (found.what, found.last_error) == ("void_payment, release_stock", told)
     assert progress(State.COMPLETED).waiting_for() is None
 
 

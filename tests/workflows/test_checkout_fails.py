@@ -73,7 +73,7 @@ async def test_what_is_stuck_shows(temporal_env: TemporalEnvironment) -> None:
         view = await run.view()
         assert view.waiting_for is not None
         assert view.waiting_for.what == Phase.INVENTORY_RESERVATION
-        assert view.waiting_for.last_error == "ConnectionError: no answer"
+        assert view.waiting_for.last_error == "something failed: it is tried again"  # the rest is for ops
         description = await run.handle.describe()
         assert description.typed_search_attributes.get(search.STATE) == "reserving"
         pending = description.raw_description.pending_activities
@@ -178,6 +178,7 @@ async def test_capture_timed_out(temporal_env: TemporalEnvironment) -> None:
         run, view = await engine.start(checkout_input(attempt_id="pay_1", limits=limits))
         assert view.failure is not None
         assert view.failure.code == "payment_capture_timed_out"
+        assert view.failure.detail == "the payment could not be captured in time"
         assert (await run.failure()).category is ApplicationErrorCategory.UNSPECIFIED
         undone = fakes.undone()
         assert undone.index(contract.REFUND_PAYMENT.name) < undone.index(contract.UNLOCK_CART.name)
@@ -193,6 +194,7 @@ async def test_authorization_timed_out(temporal_env: TemporalEnvironment) -> Non
         assert view.failure is not None
         # A system error is never a decline: no attempt is used up.
         assert view.failure.code == "payment_authorization_timed_out"
+        assert view.failure.detail == "the payment could not be authorized in time"
         assert view.attempts_left == 3
         await run.failure()
         assert contract.VOID_PAYMENT.name in fakes.undone()

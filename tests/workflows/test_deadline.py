@@ -120,6 +120,7 @@ async def test_a_phase_that_is_still_retried_at_the_deadline_expires(
         assert view.last_error is not None
         # Where the machine stalls, the deadline may come in an earlier phase.
         assert view.last_error.code.endswith("_timed_out")
+        assert view.last_error.detail == "the checkout could not go on in time"
         assert (await run.result()).outcome is Outcome.EXPIRED
         assert fakes.undone()[-1] == "unlock_cart"
 

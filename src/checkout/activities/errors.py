@@ -26,8 +26,9 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
     """Register a method as the activity of a contract.
 
     A DefiniteFailure becomes an ApplicationError that is not retried: its type is the code, its first detail the
-    figures, and it is benign where the buyer did it. An error of the database becomes one that is retried and says no
-    more than the SQLSTATE, since the driver's message repeats statements and values, and histories keep it (G7).
+    figures, its second what only ops may see, and it is benign where the buyer did it. An error of the database becomes
+    one that is retried and says no more than the SQLSTATE, since the driver's message repeats statements and values,
+    and histories keep it (G7).
     """
 
     def register(method: Method[Owner, In, Out]) -> Method[Owner, In, Out]:
@@ -75,6 +76,7 @@ def application_error(failure: DefiniteFailure) -> ApplicationError:
     return ApplicationError(
         failure.detail,
         failure.context,
+        *([failure.internal] if failure.internal else []),
         type=failure.code,
         non_retryable=True,
         category=ApplicationErrorCategory.BENIGN if failure.benign else ApplicationErrorCategory.UNSPECIFIED,

@@ -25,6 +25,8 @@ from checkout.store.fence import Undoing, begin_compensation
 
 #: Where the workflow set no heartbeat timeout.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=9)
+#: The longest text of a gateway's that is kept, in characters.
+_LONGEST = 500
 
 
 @asynccontextmanager
@@ -53,11 +55,20 @@ async def _beat() -> None:
         activity.heartbeat()
 
 
-def refused(refusal: Refused, detail: str) -> DefiniteFailure:
-    """The gateway refuses what a phase asked of it: definite, and not the buyer's doing."""
-    return DefiniteFailure(
-        "gateway_refused", f"{detail}: {refusal.detail}", {"gateway_code": refusal.code}, benign=False
-    )
+def refused(refusal: Refused, detail: str, code: str = "gateway_refused") -> DefiniteFailure:
+    """The gateway refuses what a phase asked of it: definite, and not the buyer's doing.
+
+    ``detail`` is our sentence. The gateway's own stands in the attempt's row: it may repeat what was sent, and no
+    history is to keep that (G7).
+    """
+    return DefiniteFailure(code, detail, benign=False, internal={"gateway_code": refusal.code})
+
+
+def said(code: str | None, detail: str | None, token: str | None = None) -> dict[str, object]:
+    """The columns of what the gateway said instead of doing it, for ops: cut, and without the token."""
+    if detail and token:
+        detail = detail.replace(token, "…")
+    return {"gateway_code": (code or "")[:_LONGEST] or None, "gateway_detail": (detail or "")[:_LONGEST] or None}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.gateway_calls import at_gateway, give_back, refused, settle_all, settled_columns
+from checkout.activities.gateway_calls import at_gateway, give_back, refused, said, settle_all, settled_columns
 from checkout.activities.payment_outcomes import (
     Attempt,
     authorized,
@@ -64,11 +64,12 @@ class PaymentAuthorization:
                     return prepared
                 payment = await self.gateway.confirm(prepared, key=attempt.keys.confirm(), return_url=given.return_url)
             except Declined as declined:
-                code = declined.code
-                return await in_direct_transaction(self.sessions, lambda session: decline(session, attempt, code))
+                code, why = declined.code, said(declined.gateway_code, declined.detail, attempt.token)
+                return await in_direct_transaction(self.sessions, lambda session: decline(session, attempt, code, why))
             except Refused as refusal:
-                failure = refused(refusal, "the payment gateway refuses to authorize")
-                await in_direct_transaction(self.sessions, lambda session: close(session, attempt, failure))
+                failure = refused(refusal, "the payment cannot be authorized")
+                why = said(refusal.code, refusal.detail, attempt.token)
+                await in_direct_transaction(self.sessions, lambda session: close(session, attempt, failure, why))
                 raise failure from None
             if payment.status in {GatewayStatus.REQUIRES_ACTION, GatewayStatus.PENDING}:
                 return await in_direct_transaction(self.sessions, lambda session: waits(session, attempt, payment))

@@ -1,10 +1,10 @@
 """Phase 6, payment_capture: take what was authorized; its compensation: refund."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.gateway_calls import at_gateway, give_back, settle_all, settled_columns
+from checkout.activities.gateway_calls import at_gateway, give_back, refused, said, settle_all, settled_columns
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Captured, Compensated, CompensationInput, PhaseInput
@@ -61,12 +61,10 @@ class PaymentCapture:
                 settled = (await settle_all(self.gateway, begun.checkout_id, begun.others)).complete()
                 payment = await self._capture(begun)
             except Refused as refusal:
-                raise DefiniteFailure(
-                    "capture_refused",
-                    f"the payment gateway refuses the capture: {refusal.detail}",
-                    {"gateway_code": refusal.code},
-                    benign=False,
-                ) from None
+                failure = refused(refusal, "the payment cannot be captured", "capture_refused")
+                why = said(refusal.code, refusal.detail)
+                await in_direct_transaction(self.sessions, lambda session: _refused(session, begun, failure, why))
+                raise failure from None
             if (payment.currency, payment.captured) != (begun.currency, begun.total):
                 await self._settle_difference(begun, payment)
             return await in_direct_transaction(
@@ -140,6 +138,11 @@ async def _captured(
         Captured(version=0, amount=payment.captured),
         payment_status=PaymentStatus.CAPTURED.value,
     )
+
+
+async def _refused(session: Session, begun: _Authorized, failure: DefiniteFailure, why: Mapping[str, object]) -> None:
+    if (await enter(session, begun.checkout_id, PHASE)).stored is None:
+        await payments.record(session, begun.attempt_id, **why, code=failure.code, message=failure.detail)
 
 
 async def _gave_back(session: Session, begun: _Authorized, settled: Payment) -> None:

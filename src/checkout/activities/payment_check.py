@@ -4,14 +4,17 @@ One transaction that checks the checkout's row before the gateway is asked, one 
 stored once; as long as there is none, a look changes nothing but what the buyer is told to do.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.gateway_calls import at_gateway, refused
+from checkout.activities.gateway_calls import at_gateway, refused, said
 from checkout.activities.payment_outcomes import (
     Attempt,
     authorized,
+    close,
     decline,
     price_of,
     replaced,
@@ -27,6 +30,9 @@ from checkout.runtime.statements import Session
 from checkout.store import payments
 from checkout.store.fence import change, enter, finish
 from checkout.store.held import Held
+
+#: Notes in a transaction why an attempt came to nothing.
+Close = Callable[[Session, Attempt, DefiniteFailure, Mapping[str, object]], Awaitable[None]]
 
 _AUTHORIZED = {GatewayStatus.AUTHORIZED, GatewayStatus.CAPTURED}
 _WAITING = {GatewayStatus.CREATED, GatewayStatus.REQUIRES_ACTION, GatewayStatus.PENDING}
@@ -51,12 +57,13 @@ class PaymentCheck:
             held, attempt = begun
             if (answer := held.answer(Authorization)) is not None:
                 return answer
-            payment = await self._fetch(attempt)
+            payment = await self._fetch(attempt, close)
             if payment.status in _WAITING:
                 return _still_waits(held, payment)
             if payment.status not in _AUTHORIZED:
                 code = payment.decline_code or DeclineCode.NOT_APPROVED
-                return await in_direct_transaction(self.sessions, lambda session: decline(session, attempt, code))
+                why = said(payment.gateway_code, None)
+                return await in_direct_transaction(self.sessions, lambda session: decline(session, attempt, code, why))
             if (payment.currency, payment.authorized) != (attempt.currency, attempt.total):
                 await settle_difference(self.sessions, self.gateway, attempt, payment)
             return await in_direct_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
@@ -71,21 +78,35 @@ class PaymentCheck:
             held, attempt = await in_direct_transaction(self.sessions, lambda session: _begin(session, given, "funds"))
             if (answer := held.answer(Funds)) is not None:
                 return answer
-            payment = await self._fetch(attempt)
+            payment = await self._fetch(attempt, _close_funds)
             if payment.currency != attempt.currency or payment.amount != attempt.total:
-                raise _refused("the gateway waits for another amount than the total", payment)
+                await self._refuse(
+                    attempt, "the bank transfer is waited for with another amount than the total", payment
+                )
             if payment.status in _AUTHORIZED and payment.authorized == attempt.total:
                 return await in_direct_transaction(self.sessions, lambda session: _arrived(session, attempt, payment))
             if payment.status is not GatewayStatus.PENDING:
-                raise _refused("the gateway does not wait for the transfer any more", payment)
+                await self._refuse(attempt, "the bank transfer is not waited for any more", payment)
             return await in_direct_transaction(self.sessions, lambda session: _missing(session, attempt, payment))
 
-    async def _fetch(self, attempt: Attempt) -> Payment:
+    async def _fetch(self, attempt: Attempt, close_attempt: Close) -> Payment:
         assert attempt.payment_id is not None  # noqa: S101 - only what was confirmed is looked at
         try:
             return await self.gateway.fetch(attempt.payment_id)
         except Refused as refusal:
-            raise refused(refusal, "the payment gateway does not know the payment") from None
+            failure, why = refused(refusal, "the payment is not known any more"), said(refusal.code, refusal.detail)
+            await in_direct_transaction(self.sessions, lambda session: close_attempt(session, attempt, failure, why))
+            raise failure from None
+
+    async def _refuse(self, attempt: Attempt, detail: str, payment: Payment) -> NoReturn:
+        """The transfer cannot complete this checkout. Raises DefiniteFailure ``funds_refused``."""
+        internal = {"gateway_code": payment.status.value}
+        failure = DefiniteFailure(
+            "funds_refused", detail, {"authorized": payment.authorized}, benign=False, internal=internal
+        )
+        why = said(payment.status.value, None)
+        await in_direct_transaction(self.sessions, lambda session: _close_funds(session, attempt, failure, why))
+        raise failure
 
 
 async def _begin(session: Session, given: PaymentCheckInput, what: str) -> tuple[Held, Attempt]:
@@ -163,6 +184,7 @@ async def _missing(session: Session, attempt: Attempt, payment: Payment) -> Fund
     return Funds(version, arrived=False, missing=payment.missing)
 
 
-def _refused(detail: str, payment: Payment) -> DefiniteFailure:
-    context = {"gateway_status": payment.status.value, "authorized": payment.authorized}
-    return DefiniteFailure("funds_refused", detail, context, benign=False)
+async def _close_funds(session: Session, attempt: Attempt, failure: DefiniteFailure, why: Mapping[str, object]) -> None:
+    """Note why a transfer came to nothing; what it has brought, the compensation gives back."""
+    if (await _enter_funds(session, attempt)).stored is None:
+        await payments.record(session, attempt.id, **why, code=failure.code, message=failure.detail)

@@ -4,6 +4,7 @@ Whoever learns it (the authorization itself, or a later look at the gateway) sto
 function here is one transaction that enters the fence and checks that the attempt is still the one that counts.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -129,14 +130,14 @@ async def authorized(session: Session, attempt: Attempt, payment: Payment) -> Au
     )
 
 
-async def decline(session: Session, attempt: Attempt, code: DeclineCode) -> Authorization:
-    """The attempt is used up; the buyer may have others left."""
+async def decline(session: Session, attempt: Attempt, code: DeclineCode, why: Mapping[str, object]) -> Authorization:
+    """The attempt is used up; the buyer may have others left. ``why``: the gateway's words, as ``said`` has them."""
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
         return answer
     left = held.checkout.attempts_left - 1
     failure = Failure(code.value, PHASE, _SENTENCES[code], {"attempts_left": left}, _now())
-    await payments.record(session, attempt.id, status="declined", code=failure.code, message=failure.detail)
+    await payments.record(session, attempt.id, status="declined", code=failure.code, message=failure.detail, **why)
     return await finish(
         session,
         held,
@@ -152,12 +153,18 @@ async def decline(session: Session, attempt: Attempt, code: DeclineCode) -> Auth
     )
 
 
-async def close(session: Session, attempt: Attempt, failure: DefiniteFailure, settled: Payment | None = None) -> None:
-    """Note why an attempt ended for good; what its object holds, the compensation gives back."""
+async def close(
+    session: Session,
+    attempt: Attempt,
+    failure: DefiniteFailure,
+    why: Mapping[str, object],
+    settled: Payment | None = None,
+) -> None:
+    """Note why an attempt ended for good, which is no decline; what its object holds, the compensation gives back."""
     if (await enter_attempt(session, attempt)).stored is not None:
         return  # another run of this activity has had the gateway's answer before
-    columns = {"status": "declined", "token": None} if settled is None else settled_columns(settled)
-    await payments.record(session, attempt.id, **columns, code=failure.code, message=failure.detail)
+    columns = {"status": "refused", "token": None} if settled is None else settled_columns(settled)
+    await payments.record(session, attempt.id, **columns, **why, code=failure.code, message=failure.detail)
 
 
 def _now() -> str:
@@ -176,5 +183,5 @@ async def settle_difference(sessions: Sessions, gateway: Gateway, attempt: Attem
         "authorized_amount_differs", "the gateway authorized another amount than the total", figures, benign=False
     )
     settled = await settle_to_zero(gateway, payment.payment_id, attempt.keys)
-    await in_direct_transaction(sessions, lambda session: close(session, attempt, failure, settled))
+    await in_direct_transaction(sessions, lambda session: close(session, attempt, failure, {}, settled))
     raise failure

@@ -31,7 +31,7 @@ REPLAYED = "Idempotent-Replayed"
 MAX_KEY = 255
 #: The headers of an answer that are kept with it.
 _HEADERS = ("content-type", "location")
-#: Problems that say what became of the request. A 422 is one of them where it is the end of a checkout.
+#: Problems that say what became of the request. A 422 is one of them where a phase, or the end of a checkout, says it.
 _OUTCOMES = frozenset({402, 409, 410, 423})
 #: Problems of a request that had no effect.
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 422, 429})
@@ -139,7 +139,8 @@ class _Answer:
         if "retry-after" in self.headers:
             return False
         if self.status == 422:
-            return json.loads(self.body).get("checkout_id") is not None
+            body = json.loads(self.body)
+            return bool(body.get("phase") or body.get("checkout_id"))
         return 200 <= self.status < 300 or self.status in _OUTCOMES
 
     def stored(self) -> store.Stored:

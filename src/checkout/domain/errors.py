@@ -9,17 +9,24 @@ class DefiniteFailure(Exception):
     """A phase cannot succeed, however often it is tried.
 
     ``code`` is stable and for programs, ``detail`` one sentence for people, ``context`` the figures (JSON values, no
-    personal data). ``benign`` says that it is the buyer's doing (a declined card, a shortage, an invalid cart), so that
-    ops do not see red for it.
+    personal data): buyers see them. ``internal`` is for ops alone. ``benign`` says that it is the buyer's doing (a
+    declined card, a shortage, an invalid cart), so that ops do not see red for it.
     """
 
     def __init__(
-        self, code: str, detail: str, context: Mapping[str, Any] | None = None, *, benign: bool = True
+        self,
+        code: str,
+        detail: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        benign: bool = True,
+        internal: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.context: dict[str, Any] = dict(context or {})
+        self.internal: dict[str, Any] = dict(internal or {})
         self.benign = benign
 
 

@@ -136,7 +136,7 @@ class CheckoutView:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a running checkout waits for, since when, and the last failure of it."""
+    """What a running checkout waits for, since when, and the last failure of it in words that buyers may read."""
 
     what: str
     since: str

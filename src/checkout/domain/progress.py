@@ -58,6 +58,20 @@ NOT_REFUSED = "not_refused"
 BUYER = "buyer"
 
 
+#: The last failure by the error's type, as buyers are told of it.
+_TROUBLES = {
+    "gateway_unavailable": "the payment gateway does not answer",
+    "gateway_refused": "the payment gateway refuses",
+    "database_error": "the database does not answer",
+}
+
+
+def _in_our_words(trouble: str) -> str:
+    """A failure for buyers, who are told nothing of what is inside; ops read it as it is in the workflow's details."""
+    kinds = (kind for kind in trouble.split(": ")[:2] if kind in _TROUBLES)
+    return f"{_TROUBLES.get(next(kinds, ''), 'something failed')}: it is tried again"
+
+
 class Versioned(Protocol):
     """A result that carries the version of the checkout's row."""
 
@@ -272,7 +286,7 @@ class Progress:
         if self.state.closed:
             return None
         what = _WAITS_FOR.get(self.state) or ", ".join(self.running) or (self.state.phase or self.state)
-        return Waiting(str(what), rfc3339(self.since), self.trouble)
+        return Waiting(str(what), rfc3339(self.since), None if self.trouble is None else _in_our_words(self.trouble))
 
     def view(self) -> CheckoutView:
         """The checkout for those who ask."""

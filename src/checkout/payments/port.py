@@ -111,6 +111,8 @@ class Payment:
     unowed: int = 0
     returned: int = 0
     decline_code: DeclineCode | None = None
+    #: Why it was declined in the gateway's own word, for ops.
+    gateway_code: str | None = None
     next_action: NextAction | None = None
 
     @property
@@ -134,16 +136,28 @@ class GatewayError(Exception):
 
 
 class Declined(GatewayError):
-    """The buyer's card was declined: definite for this attempt, another card may do."""
+    """The buyer's card was declined: definite for this attempt, another card may do.
 
-    def __init__(self, code: DeclineCode, payment: Payment | None = None) -> None:
+    ``gateway_code`` and ``detail`` are the gateway's own words, which ops see and buyers never do.
+    """
+
+    def __init__(
+        self,
+        code: DeclineCode,
+        payment: Payment | None = None,
+        *,
+        gateway_code: str | None = None,
+        detail: str | None = None,
+    ) -> None:
         super().__init__(code.value)
         self.code = code
         self.payment = payment
+        self.gateway_code = gateway_code
+        self.detail = detail
 
 
 class Refused(GatewayError):
-    """The gateway refuses the request for good; ``code`` is the gateway's own, ``detail`` its sentence for people."""
+    """The gateway refuses the request for good; ``code`` and ``detail`` are its own words, for ops alone."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)

@@ -38,7 +38,8 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """A payment attempt without its token. Amounts in minor units; ``code`` and ``message`` are ours."""
+    """A payment attempt without its token. Amounts in minor units; ``code`` and ``message`` are ours, the
+    other two the gateway's."""
 
     id: str
     number: int | None
@@ -54,6 +55,8 @@ class AttemptRecord:
     code: str | None
     message: str | None
     by_hand: Mapping[str, Any] | None
+    gateway_code: str | None
+    gateway_detail: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -139,7 +142,7 @@ ORDER BY COALESCE(done_at, last_error_at), activity
 """)
 _ATTEMPTS = text("""
 SELECT id, number, method, gateway, gateway_payment_id, status, amount, currency, authorized, captured, refunded, code,
-    message, by_hand, created_at, updated_at
+    message, gateway_code, gateway_detail, by_hand, created_at, updated_at
 FROM payment_attempts WHERE checkout_id = :id ORDER BY number NULLS LAST, created_at
 """)
 _RESERVATIONS = text("""

@@ -13,12 +13,18 @@ from checkout.domain import messages as m
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
 from checkout.domain.progress import Progress, rfc3339
-from checkout.domain.words import Outcome, State
+from checkout.domain.words import Outcome, Phase, State
 from checkout.workflows.details import Journal
 from checkout.workflows.failures import DeadlineReached, Interrupted, Stop, definite, failure_of
 from checkout.workflows.phases import run_local_first, run_regular
 from checkout.workflows.policies import DATABASE, GATEWAY
 from checkout.workflows.saga import Saga
+
+#: What buyers are told when a phase found no more time; why, is in the details for ops.
+_LATE = {
+    Phase.PAYMENT_AUTHORIZATION: "the payment could not be authorized in time",
+    Phase.PAYMENT_CAPTURE: "the payment could not be captured in time",
+}
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -58,11 +64,14 @@ class Running:
             verdict = definite(error)
             if verdict is None:
                 raise
+            for internal in verdict.details[1:]:
+                self.journal.note(f"{verdict.type}: {internal}")
             raise Stop(Outcome.FAILED, failure_of(verdict, phase, rfc3339(workflow.now()))) from error
         except Interrupted as error:
             raise Stop(Outcome.CANCELLED) from error
         except DeadlineReached as error:
-            failure = self.failure(f"{phase}_timed_out", str(error))
+            self.journal.note(f"{phase} was given up: {error}")
+            failure = self.failure(f"{phase}_timed_out", _LATE.get(phase, "the checkout could not go on in time"))
             if not self.progress.expires_with(state, workflow.now()):
                 raise Stop(Outcome.FAILED, failure) from error
             self.progress.last_error = failure

@@ -123,6 +123,8 @@ def _payment(attempt: AttemptRecord) -> models.PaymentShown:
         code=attempt.code,
         message=attempt.message,
         by_hand=None if attempt.by_hand is None else dict(attempt.by_hand),
+        gateway_code=attempt.gateway_code,
+        gateway_detail=attempt.gateway_detail,
         created_at=attempt.created_at,
         updated_at=attempt.updated_at,
     )

@@ -48,9 +48,11 @@ class PaymentShown(Answer):
     authorized: Money
     captured: Money
     refunded: Money
-    code: Annotated[str | None, Field(description="Why it was declined or closed: ours")]
+    code: Annotated[str | None, Field(description="Why it was declined or refused, as the buyer is told")]
     message: str | None
     by_hand: Annotated[dict[str, Any] | None, Field(description="Who settled it by hand, what they did, and why")]
+    gateway_code: Annotated[str | None, Field(description="The same in the gateway's words, which no buyer sees")]
+    gateway_detail: str | None
     created_at: Time
     updated_at: Time
 
@@ -173,6 +175,8 @@ INSPECTED: dict[str, Any] = {
                 "code": None,
                 "message": None,
                 "by_hand": None,
+                "gateway_code": None,
+                "gateway_detail": None,
                 "created_at": "2026-01-31T12:00:00Z",
                 "updated_at": "2026-01-31T12:00:02Z",
             }

@@ -147,12 +147,13 @@ class SimulatedGateway:
 
 
 def _definite(error: dict[str, Any]) -> Declined | Refused:
-    code = str(error["code"])
+    code, message = str(error["code"]), str(error.get("message", ""))
     if error.get("type") == "card_error":
         payment = error.get("payment")
         decline = _DECLINES.get(code, DeclineCode.CARD_DECLINED)
-        return Declined(decline, None if payment is None else _payment(payment))
-    return Refused(code, str(error.get("message", "")))
+        shown = None if payment is None else _payment(payment)
+        return Declined(decline, shown, gateway_code=code, detail=message)
+    return Refused(code, message)
 
 
 def _error(answer: Any) -> dict[str, Any]:
@@ -179,6 +180,7 @@ def _payment(answer: Any) -> Payment:
             returned=answer["returned"],
             next_action=_next_action(answer["next_action"]),
             decline_code=None if decline is None else _DECLINES.get(decline, DeclineCode.CARD_DECLINED),
+            gateway_code=decline,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(f"the gateway's answer is not a payment: {error!r}") from error

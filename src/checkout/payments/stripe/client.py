@@ -108,7 +108,8 @@ class StripeGateway:
         except Refused as refusal:
             payment = await self.fetch(payment_id)
             if payment.status is GatewayStatus.DECLINED:
-                raise Declined(payment.decline_code or DeclineCode.CARD_DECLINED, payment) from None
+                code = payment.decline_code or DeclineCode.CARD_DECLINED
+                raise Declined(code, payment, gateway_code=payment.gateway_code) from None
             if payment.status not in {GatewayStatus.AUTHORIZED, GatewayStatus.REQUIRES_ACTION}:
                 raise refusal from None
             return payment

@@ -26,7 +26,7 @@ def gateway_error(failure: Exception, *, card_matters: bool) -> GatewayError:
         return _declined(failure) if card_matters else Refused(failure.code or "card_error", _sentence(failure))
     if isinstance(failure, stripe.InvalidRequestError):
         if card_matters and failure.param in _TOKEN_PARAMETERS:
-            return Declined(decline_code(("resource_missing",)))
+            return Declined(decline_code(("resource_missing",)), gateway_code=failure.code, detail=_sentence(failure))
         return Refused(failure.code or "invalid_request", _sentence(failure))
     return Unavailable(_why(failure))
 
@@ -48,9 +48,11 @@ def is_kept_fault(failure: Exception) -> bool:
 def _declined(failure: stripe.CardError) -> Declined:
     error = None if failure.error is None else failure.error.to_dict()
     intent = None if error is None else error.get("payment_intent")
-    code = decline_code((None if error is None else error.get("decline_code"), failure.code))
+    theirs = None if error is None else error.get("decline_code")
+    code = decline_code((theirs, failure.code))
     # A PaymentIntent inside an error is not expanded, and nothing of a declined one has moved.
-    return Declined(code, None if intent is None else payment_of({**intent, "latest_charge": None}))
+    payment = None if intent is None else payment_of({**intent, "latest_charge": None})
+    return Declined(code, payment, gateway_code=theirs or failure.code, detail=_sentence(failure))
 
 
 def _sentence(failure: stripe.StripeError) -> str:

@@ -66,6 +66,7 @@ def _payment(intent: Mapping[str, Any]) -> Payment:
         decline_code=decline_code((failure.get("decline_code"), failure.get("code")))
         if status is GatewayStatus.DECLINED and failure
         else None,
+        gateway_code=(failure.get("decline_code") or failure.get("code")) if failure else None,
     )
 
 

@@ -13,15 +13,16 @@ class PaymentAttempt(Table, table=True):
 
     ``token`` is erased after use. ``number`` counts the attempts of a checkout from 1, null until one is taken up.
     ``status``: ``new`` (stored), ``created`` (the gateway's object exists, no money moved), ``requires_action``,
-    ``pending``, ``authorized``, ``declined``, ``captured``, ``voided``, ``refunded``, ``discarded`` (never taken up),
-    ``resolved`` (the gateway refused to give back, people did it: ``by_hand`` says who, what and why).
+    ``pending``, ``authorized``, ``declined``, ``refused`` (by the gateway, whoever asks), ``captured``, ``voided``,
+    ``refunded``, ``discarded`` (never taken up), ``resolved`` (the gateway refused to give back, people did it:
+    ``by_hand`` says who, what and why).
     """
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
         CheckConstraint(
-            "status IN ('new', 'created', 'requires_action', 'pending', 'authorized', 'declined', 'captured', "
-            "'voided', 'refunded', 'resolved', 'discarded')",
+            "status IN ('new', 'created', 'requires_action', 'pending', 'authorized', 'declined', 'refused', "
+            "'captured', 'voided', 'refunded', 'resolved', 'discarded')",
             name="status",
         ),
         CheckConstraint("authorized >= 0 AND captured >= 0 AND refunded >= 0 AND refunded <= captured", name="amounts"),
@@ -51,8 +52,12 @@ class PaymentAttempt(Table, table=True):
     authorized: int = money(default=0, sa_column_kwargs={"server_default": "0"})
     captured: int = money(default=0, sa_column_kwargs={"server_default": "0"})
     refunded: int = money(default=0, sa_column_kwargs={"server_default": "0"})
+    #: Why it was declined or refused, in our words: buyers read them in the checkout.
     code: str | None = text(nullable=True)
     message: str | None = text(nullable=True)
+    #: The same in the gateway's words, for ops alone.
+    gateway_code: str | None = text(nullable=True)
+    gateway_detail: str | None = text(nullable=True)
     created_at: Moment = now()
     updated_at: Moment = now()
     by_hand: dict[str, Any] | None = document()
