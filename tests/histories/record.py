@@ -16,6 +16,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from checkout.domain.contract import TASK_QUEUE
 from checkout.runtime.temporal import connect
+from tests.histories.beside import BESIDE, Beside, code_of
 from tests.histories.paths import PATHS, Path
 from tests.histories.store import file_of, write
 from tests.support import servers
@@ -58,15 +59,27 @@ async def record(path: Path, client: Client) -> None:
             write(path.name, await run.handle.fetch_history())
 
 
+async def record_beside(path: Beside, client: Client) -> None:
+    """The same for a workflow beside the checkout."""
+    with fresh_database() as database_url:
+        async with stage_on(database_url, client, RealTime(), TASK_QUEUE, short_ttl=4) as stage, stage.worker():
+            handle = await path.drive(stage)
+            code = await code_of(handle)
+            if code != path.code:
+                raise RuntimeError(f"{path.name} ended with {code}, not {path.code}: nothing recorded")
+            write(path.name, await handle.fetch_history())
+
+
 async def main(names: list[str]) -> int:
     """Record the named paths, all when none is named; gives the exit code."""
-    known = {path.name: path for path in PATHS}
+    known: dict[str, Path | Beside] = {path.name: path for path in PATHS} | {path.name: path for path in BESIDE}
     if unknown := sorted(set(names) - set(known)):
         print(f"no such path: {', '.join(unknown)}", file=sys.stderr)
         return 2
     client = await connect(temporal_settings(), identity=IDENTITY)
     for name in names or known:
-        await record(known[name], client)
+        path = known[name]
+        await (record(path, client) if isinstance(path, Path) else record_beside(path, client))
         print(f"recorded {file_of(name).name}")
     await asyncio.sleep(0.3)  # what the SDK's threads still have in flight ends by then
     return 0

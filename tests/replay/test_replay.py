@@ -11,11 +11,13 @@ from temporalio.worker import Replayer
 
 from checkout.runtime.temporal import data_converter
 from checkout.worker import WORKFLOWS, workflow_runner
+from tests.histories.beside import BESIDE, Beside
 from tests.histories.paths import PATHS, Path
 from tests.histories.store import file_of, read, recorded
 from tests.support.shop import ADDRESS
 
-NAMES = [path.name for path in PATHS]
+ALL: list[Path | Beside] = [*PATHS, *BESIDE]
+NAMES = [path.name for path in ALL]
 
 
 def _record(name: str) -> str:
@@ -26,20 +28,20 @@ def test_every_path_has_a_history_and_every_history_a_path() -> None:
     assert len(set(NAMES)) == len(NAMES), "two paths share a name"
     missing, stray = sorted(set(NAMES) - recorded()), sorted(recorded() - set(NAMES))
     assert not missing, f"paths without a history, record them with: {_record(' '.join(missing))}"
-    assert not stray, f"histories of no path in tests/histories/paths.py, delete them: {', '.join(stray)}"
+    assert not stray, f"histories of no path in tests/histories, delete them: {', '.join(stray)}"
 
 
-@pytest.mark.parametrize("path", PATHS, ids=NAMES)
-async def test_replay(path: Path) -> None:
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+async def test_replay(path: Path | Beside) -> None:
     if not file_of(path.name).exists():
         pytest.fail(f"path {path.name} has no history, record it with: {_record(path.name)}")
     failure = await replay_failure(path.name)
     if failure is not None:
         pytest.fail(
-            f"path {path.name}: checkouts that run now would break, because their history (recorded in "
+            f"path {path.name}: workflows that run now would break, because their history (recorded in "
             f"{file_of(path.name).relative_to(File.cwd())}) no longer replays:\n  {failure}\n"
             "Guard the change with `if workflow.patched('name-of-the-change'):` and keep the old branch, so that the "
-            f"history replays. Only where no checkout of the old kind can still be running: {_record(path.name)}"
+            f"history replays. Only where none of the old kind can still be running: {_record(path.name)}"
         )
 
 
