@@ -63,7 +63,7 @@ def create_activities(
         ByHand(sessions).settle,
         Extension(sessions).record,
         *(refunding.reserve, refunding.give_back),
-        *(reconciling.find, reconciling.settle),
+        *(reconciling.find, reconciling.settle, reconciling.note),
     ]
 
 

@@ -14,6 +14,7 @@ from checkout.payments.simulated.signature import HEADER, sign
 from tests.api.buyer import Buyer, card
 from tests.api.conftest import WEBHOOK_SECRET
 from tests.api.problem import problem
+from tests.support.invariants import check_invariants
 from tests.support.shop import Basket
 from tests.support.waiting import eventually
 from tests.workflows.stage import Stage
@@ -126,8 +127,8 @@ async def test_confirm_of_another_session_is_404(http: httpx.AsyncClient, stage:
 
 async def test_signatures_that_are_wrong_missing_or_old(http: httpx.AsyncClient, stage: Stage) -> None:
     body = event("gw_1")
-    old = sign(WEBHOOK_SECRET, body, at=int(time.time()) - 301)
-    for signature in ("", "t=1,v1=00", sign("another-secret", body), sign(WEBHOOK_SECRET, body + b" "), old):
+    old, early = (sign(WEBHOOK_SECRET, body, at=int(time.time()) + seconds) for seconds in (-301, 330))
+    for signature in ("", "t=1,v1=00", sign("another-secret", body), sign(WEBHOOK_SECRET, body + b" "), old, early):
         answer = await http.post(WEBHOOKS, content=body, headers={HEADER: signature} if signature else {})
         problem(answer, 400, "signature_invalid")
     problem(await send(http, b"not an event"), 400, "signature_invalid")
@@ -151,3 +152,35 @@ async def test_with_temporal_away_it_is_503_and_not_done(
     assert (await send(http, body)).status_code == 200  # the repeat has its effect
     assert await done_events(stage) == 1
     assert (await confirm(buyer, shown["id"])).json()["state"] == "completed"
+
+
+async def test_an_event_that_had_its_effect_is_not_passed_on_again(
+    http: httpx.AsyncClient, stage: Stage, worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the checkout still waits: the repeat needs no Temporal, which is away here; another event does."""
+    buyer = Buyer(http, await stage.cart())
+    shown = await waiting(buyer)
+    payment = await payment_id(stage, shown)
+    first, second = event(payment, 1), event(payment, 2)
+    assert (await send(http, first)).status_code == 200
+    monkeypatch.setattr(engine, "RPC_WAIT", 0.000001)
+    assert (await send(http, first)).status_code == 200
+    problem(await send(http, second), 503, "temporal_unavailable")
+    assert await done_events(stage) == 1
+
+
+async def test_events_of_a_checkout_that_is_undone_change_nothing(
+    http: httpx.AsyncClient, stage: Stage, worker: None
+) -> None:
+    """Approved at the last moment, and cancelled before anybody looked: nothing is kept, whatever is told."""
+    buyer = Buyer(http, await stage.cart())
+    shown = await waiting(buyer)
+    await decide(shown, "approve")
+    assert (await buyer.cancel(shown["id"])).json()["state"] == "cancelled"
+    payment = await payment_id(stage, shown)
+    kinds = ("payment.authorized", "payment.captured", "payment.of_tomorrow", "")
+    for number, kind in enumerate(kinds):
+        assert (await send(http, event(payment, number, kind))).status_code == 200
+    assert (await buyer.get(shown["id"]))["state"] == "cancelled"
+    await check_invariants(stage.engine, await stage.ledger())
+    assert (await buyer.cart())["locked"] is False

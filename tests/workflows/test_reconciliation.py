@@ -1,16 +1,23 @@
 """Reconciliation on real parts: what is left at the gateway is found, given back when asked to, and found no more."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from checkout.domain import contract
-from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, unowed_workflow_id
+from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, refund_id, unowed_workflow_id
 from checkout.domain.reconciliation import Finding, FindingKind, Reconciled, ReconciliationInput
+from checkout.domain.refunds import RefundInput
 from checkout.domain.words import State
 from checkout.payments.port import Gateway, Payment
+from checkout.store.refunds import Asked, ask
+from checkout.workflows.start import refund_options
+from tests.support.gateway import API_KEY
 from tests.support.invariants import check_invariants
+from tests.support.waiting import eventually
 from tests.workflows.engine import Run
 from tests.workflows.faults import breaks, loses_its_answer
 from tests.workflows.stage import APPROVAL, BANK, VISA, Stage
@@ -166,30 +173,28 @@ async def test_late_money_of_a_transfer_goes_back_without_any_event(
 
 
 async def test_what_only_people_can_settle_is_told_and_not_touched(stage: Stage, shop_side: Gateway) -> None:
-    """An order whose total in the shop's books is another, one that was refunded at the gateway, one that was not."""
-    runs = [(await stage.start(token=VISA))[0] for _ in range(3)]
+    """An order whose total in the shop's books is another, one that was not refunded though they say so."""
+    runs = [(await stage.start(token=VISA))[0] for _ in range(2)]
     for run in runs:
         await run.handle.result()
-    differs, refunded, missing = [(await stage.row(run)) for run in runs]
+    differs, missing = [(await stage.row(run)) for run in runs]
     payments = {
         row["id"]: str(
             await stage.shop.execute(
                 "SELECT gateway_payment_id FROM payment_attempts WHERE id = :a", a=row["attempt_id"]
             )
         )
-        for row in (differs, refunded, missing)
+        for row in (differs, missing)
     }
     await stage.shop.execute("UPDATE checkouts SET total = total - 1 WHERE id = :id", id=differs["id"])
-    await shop_side.refund(payments[refunded["id"]], amount=500, key="by hand")
     await stage.shop.execute("UPDATE payment_attempts SET refunded = 30 WHERE id = :a", a=missing["attempt_id"])
     before = await stage.ledger()
     done = await reconcile(stage, fix=True)
     assert found(done) == {
         (FindingKind.CAPTURED_DIFFERS, payments[differs["id"]], 1),
-        (FindingKind.REFUNDED_ELSEWHERE, payments[refunded["id"]], 500),
         (FindingKind.REFUND_MISSING, payments[missing["id"]], 30),
     }
-    assert done.left == 3
+    assert done.left == 2
     assert await stage.ledger() == before
 
 
@@ -220,3 +225,55 @@ async def test_what_became_a_checkouts_own_meanwhile_is_not_settled(stage: Stage
     await reconcile(stage, fix=True)
     [item] = await stage.ledger()
     assert (item["captured"], item["refunded"]) == (row["total"], 0)
+
+
+async def test_what_was_refunded_at_the_gateway_is_written_down(stage: Stage, shop_side: Gateway) -> None:
+    """Twice, the second time all that was left, and told of twice at once."""
+    run, _ = await stage.start(token=VISA)
+    await run.handle.result()
+    total = (await stage.row(run))["total"]
+    payment = str(await stage.shop.execute("SELECT gateway_payment_id FROM payment_attempts"))
+    await shop_side.refund(payment, amount=500, key="by hand 1")
+    assert found(await reconcile(stage)) == {(FindingKind.REFUNDED_ELSEWHERE, payment, 500)}
+    assert (await reconcile(stage, fix=True)).left == 0
+    await check_invariants(stage.engine, await stage.ledger())
+    assert await stage.shop.rows("SELECT status FROM orders") == [("partially_refunded",)]
+    await shop_side.refund(payment, amount=total - 500, key="by hand 2")
+    twice = await asyncio.gather(reconcile(stage, fix=True), reconcile(stage, fix=True))
+    assert [one.left for one in twice] == [0, 0]
+    assert await stage.shop.rows("SELECT status, requested_by, amount FROM refunds ORDER BY created_at") == [
+        ("refunded", "gateway", 500),
+        ("refunded", "gateway", total - 500),
+    ]
+    assert (await reconcile(stage)).findings == []
+    assert await stage.shop.rows("SELECT status FROM orders") == [("refunded",)]
+    await check_invariants(stage.engine, await stage.ledger())
+
+
+async def test_a_refund_that_is_on_its_way_is_no_finding(stage: Stage, shop_side: Gateway) -> None:
+    """The gateway has done it, and the worker has not heard of it."""
+    run, _ = await stage.start(token=VISA)
+    await run.handle.result()
+    reference = (await stage.row(run))["order_reference"]
+    refund = RefundInput(refund_id(reference, "k"), reference)
+    async with stage.sessions() as session, session.begin():
+        await ask(session, Asked(refund.refund_id, reference, 700, None, False, "came late", "ada"))
+    async with aiohttp.ClientSession(stage.gateway.url, headers={"Authorization": f"Bearer {API_KEY}"}) as gateway:
+        async with gateway.post("/faults", json={"operation": "refund", "fault": "lost"}) as response:
+            assert response.status < 300
+        handle = await stage.client.start_workflow(
+            contract.REFUND_WORKFLOW, refund, task_queue=stage.task_queue, **refund_options(refund)
+        )
+
+        async def gone_back() -> bool:
+            [item] = await stage.ledger()
+            return bool(item["refunded"] == 700)
+
+        await eventually(gone_back, "the gateway has refunded it")
+        done = await reconcile(stage, fix=True)
+        assert (done.left, done.findings) == (0, [])
+        await (await gateway.delete("/faults")).release()
+    await handle.result()
+    assert await stage.shop.rows("SELECT status, amount FROM refunds") == [("refunded", 700)]
+    assert (await reconcile(stage)).findings == []
+    await check_invariants(stage.engine, await stage.ledger())

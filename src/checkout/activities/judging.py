@@ -8,6 +8,7 @@ from checkout.store.reconciling import Known
 
 _FIX = "`checkout reconcile --fix` gives it back"
 _SEND = "`checkout reconcile --fix` sends it back"
+_WRITE = "`checkout reconcile --fix` writes it down as a refund of the order"
 _PEOPLE = "look at the payment at the gateway and at the order, and settle the difference with the buyer"
 
 
@@ -61,10 +62,9 @@ def _of_an_order(payment: Payment, first: Known, later: Known) -> list[Finding]:
         difference = abs(payment.captured - total) + held(payment)
         findings.append(_finding(payment, FindingKind.CAPTURED_DIFFERS, difference, detail, _PEOPLE))
     known = f"{_money(payment.refunded, payment)} went back at the gateway, the shop knows of "
-    if payment.refunded > later.refunded:
-        detail = known + _money(later.refunded, payment)
-        amount = payment.refunded - later.refunded
-        findings.append(_finding(payment, FindingKind.REFUNDED_ELSEWHERE, amount, detail, _PEOPLE))
+    if (amount := payment.refunded - later.refunded - later.refunding) > 0:
+        detail = known + _money(payment.refunded - amount, payment)
+        findings.append(_finding(payment, FindingKind.REFUNDED_ELSEWHERE, amount, detail, _WRITE))
     if payment.refunded < first.refunded:
         detail = known + _money(first.refunded, payment)
         amount = first.refunded - payment.refunded

@@ -1,4 +1,4 @@
-"""Compares the gateway's payments with the shop's, and gives back what belongs to nothing.
+"""Compares the gateway's payments with the shop's, gives back what belongs to nothing, writes down what went back.
 
 The gateway's word and the shop's are read one after the other while both go on. So what looks out of place is asked for
 once more: a finding stands only by a payment that was read after its checkout had closed, which is final, and between
@@ -28,7 +28,7 @@ from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import Gateway, Payment, Refused
 from checkout.payments.settle import settle_to_zero
 from checkout.runtime.database import Sessions, in_transaction
-from checkout.store import reconciling
+from checkout.store import reconciling, refunds
 from checkout.store.reconciling import Known
 
 log = structlog.get_logger(__name__)
@@ -87,6 +87,21 @@ class Reconciling:
         amount = held(payment) + kept(payment)
         log.warning("reconciliation_settled", **asdict(finding))
         return Settled(amount)
+
+    @phase_activity(contract.NOTE_REFUND)
+    async def note(self, finding: Finding) -> Settled:
+        """Have the order say what somebody refunded at the gateway; no money moves. 0 where it says so already."""
+        async with at_gateway():
+            payment = await self.gateway.fetch(finding.payment_id)
+            noted = await in_transaction(
+                self.sessions,
+                lambda session: refunds.note_elsewhere(
+                    session, gateway=self.gateway.name, payment_id=payment.payment_id, refunded=payment.refunded
+                ),
+            )
+        if noted:
+            log.warning("refund_noted", payment_id=payment.payment_id, checkout_id=payment.checkout_id, amount=noted)
+        return Settled(noted)
 
     async def _pages(self, since: datetime) -> AsyncIterator[list[Payment]]:
         page: list[Payment] = []

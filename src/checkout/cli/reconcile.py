@@ -22,7 +22,9 @@ WORKER_WAIT = 5.0
 
 def reconcile(
     hours: Annotated[int, typer.Option(help="How many hours back payments are compared", min=1, max=8760)] = 24,
-    fix: Annotated[bool, typer.Option("--fix", help="Give back what belongs to nothing")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Give back what belongs to nothing, write down what went back")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON")] = False,
 ) -> None:
     """Find money at the payment gateway that no checkout knows, or that one which has ended still holds.
@@ -64,7 +66,7 @@ async def _reconcile(settings: "Settings", hours: int, *, fix: bool) -> "Reconci
         id=f"reconciliation-{secrets.token_hex(8)}",
         task_queue=settings.temporal_task_queue,
         result_type=Reconciled,
-        static_summary=f"Reconciliation of {hours} hours" + (", giving back" if fix else ""),
+        static_summary=f"Reconciliation of {hours} hours" + (", mending" if fix else ""),
     )
     return done
 
@@ -80,11 +82,11 @@ async def _polled(engine: "Engine") -> bool:
 
 def _line(finding: "Finding") -> str:
     what = f"payment {finding.payment_id} of {finding.checkout_id or 'no checkout'}: {finding.detail}"
-    return f"{what}. {'Given back.' if finding.fixed else f'To do: {finding.remedy}.'}"
+    return f"{what}. {'Mended.' if finding.fixed else f'To do: {finding.remedy}.'}"
 
 
 def _count(done: "Reconciled", *, fix: bool) -> str:
     fixed = sum(finding.fixed for finding in done.findings)
     if not done.left and not fixed:
         return "all explained"
-    return f"{done.left} findings" + (f" left, {fixed} given back" if fix else "")
+    return f"{done.left} findings" + (f" left, {fixed} mended" if fix else "")

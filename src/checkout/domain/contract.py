@@ -93,6 +93,7 @@ FIND_UNEXPLAINED = ActivityContract(
     "find_unexplained", r.ReconciliationInput, r.Unexplained, "Compare the gateway's payments with the shop's"
 )
 SETTLE_FINDING = ActivityContract("settle_finding", r.Finding, r.Settled, "Give back what belongs to nothing")
+NOTE_REFUND = ActivityContract("note_refund", r.Finding, r.Settled, "Write down what somebody refunded at the gateway")
 
 #: Each phase with the compensation that undoes it, in the order of the phases.
 COMPENSATION_OF = {
@@ -134,4 +135,5 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     REFUND_ORDER,
     FIND_UNEXPLAINED,
     SETTLE_FINDING,
+    NOTE_REFUND,
 )

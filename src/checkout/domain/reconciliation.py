@@ -20,7 +20,7 @@ class FindingKind(StrEnum):
     UNOWED = "unowed"
     #: An order is paid by another amount than its total.
     CAPTURED_DIFFERS = "captured_differs"
-    #: More went back to the buyer than the shop knows of.
+    #: More went back to the buyer than the shop knows of: by somebody on the gateway's own pages.
     REFUNDED_ELSEWHERE = "refunded_elsewhere"
     #: Less went back to the buyer than the shop believes.
     REFUND_MISSING = "refund_missing"
@@ -50,7 +50,7 @@ class Finding:
     amount: int
     detail: str
     remedy: str
-    #: Whether this run has given the money back, or has it sent back.
+    #: Whether this run has mended it: given the money back, has it sent back, or written it down.
     fixed: bool = False
 
 
@@ -65,7 +65,7 @@ class Unexplained:
 
 @dataclass(frozen=True)
 class Settled:
-    """What settling a finding gave back, in minor units; 0 where it was no finding any more."""
+    """What settling a finding gave back, or wrote down, in minor units; 0 where it was no finding any more."""
 
     amount: int
 

@@ -127,9 +127,7 @@ class Settings(BaseSettings):
     reconcile_hours: int = _setting(
         24, "Hours back that a scheduled reconciliation looks", "a number, 1 to 8760", ge=1, le=8760
     )
-    reconcile_fix: bool = _setting(
-        False, "Whether a scheduled reconciliation gives back what belongs to nothing", "true or false"
-    )
+    reconcile_fix: bool = _setting(False, "Whether a scheduled reconciliation mends what it finds", "true or false")
     return_url: str | None = _text(
         None,
         "Where buyers come back to from a gateway's page; `{checkout_id}` in it becomes the checkout's id",

@@ -17,7 +17,8 @@ class Known:
     """What the shop knows of one payment object. Amounts in minor units.
 
     ``attempt_id`` is None for an object that no attempt has, ``state`` is None where the shop has no such checkout.
-    ``pays``: it is the one that the checkout is paid by. ``refunded`` has gone back to the buyer after the sale.
+    ``pays``: it is the one that the checkout is paid by. ``refunded`` has gone back to the buyer after the sale,
+    ``refunding`` is about to.
     """
 
     checkout_id: str | None
@@ -27,6 +28,7 @@ class Known:
     total: int
     currency: str | None
     refunded: int
+    refunding: int
 
 
 async def known_payments(session: AsyncSession, gateway: str, wanted: Sequence[tuple[str, str]]) -> Mapping[str, Known]:
@@ -48,6 +50,7 @@ async def known_payments(session: AsyncSession, gateway: str, wanted: Sequence[t
             row.total or 0,
             row.currency,
             row.refunded or 0,
+            row.refunding,
         )
         for row in rows
     }
@@ -69,7 +72,8 @@ async def record_settled(session: AsyncSession, checkout_id: str, attempt_id: st
 
 _KNOWN = text("""
 SELECT w.payment_id, k.id AS checkout_id, a.id AS attempt_id, k.state, k.attempt_id = a.id AS pays, k.total, k.currency,
-    a.refunded
+    a.refunded, COALESCE((SELECT sum(f.amount) FROM refunds f
+        WHERE f.order_reference = k.order_reference AND f.status = 'pending'), 0)::bigint AS refunding
 FROM unnest(CAST(:payments AS text[]), CAST(:checkouts AS text[])) AS w (payment_id, checkout_id)
 LEFT JOIN payment_attempts a ON a.gateway = :gateway AND a.gateway_payment_id = w.payment_id
 LEFT JOIN checkouts k ON k.id = COALESCE(a.checkout_id, w.checkout_id)

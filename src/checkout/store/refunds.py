@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from checkout.domain import ids
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.refund_plan import Plan, Sold, SoldLine
 from checkout.domain.words import OrderStatus
@@ -114,6 +115,26 @@ async def order_status(session: AsyncSession, order_reference: str) -> OrderStat
     return OrderStatus((await session.execute(query, {"reference": order_reference})).scalar_one())
 
 
+async def note_elsewhere(session: AsyncSession, *, gateway: str, payment_id: str, refunded: int) -> int:
+    """Have the order that a payment pays say what went back of it past the shop; gives the amount, 0 where it does.
+
+    ``refunded``: what the gateway gave back in all. What the shop's own refunds are about to give back counts as
+    theirs: a gateway that has done one of them already must not have it counted twice.
+    """
+    paid = {"gateway": gateway, "payment_id": payment_id}
+    reference = (await session.execute(_PAID_BY, paid)).scalar_one_or_none()
+    if reference is None:
+        return 0
+    await session.execute(_LOCK, {"reference": reference})
+    refund_id = ids.refund_id(reference, f"{payment_id} {refunded}")
+    parameters = {**paid, "refund_id": refund_id, "reference": reference, "refunded": refunded}
+    amount = (await session.execute(_NOTE, parameters)).scalar_one_or_none()
+    if amount is None:
+        return 0
+    await session.execute(_FINISH, {"refund_id": refund_id})
+    return int(amount)
+
+
 async def _restock(session: AsyncSession, refund: Refund) -> int:
     assert refund.lines is not None  # noqa: S101 - asked for by whoever calls
     parameters = {
@@ -164,6 +185,26 @@ UPDATE refunds f SET status = 'pending', amount = :amount, currency = :currency,
 FROM orders o JOIN checkouts k ON k.id = o.checkout_id JOIN payment_attempts a ON a.id = k.attempt_id
 WHERE f.id = :refund_id AND o.reference = f.order_reference
 """).bindparams(bindparam("lines", type_=JSONB(none_as_null=True)))
+
+_PAID_BY = text("""
+SELECT o.reference FROM payment_attempts a JOIN checkouts k ON k.attempt_id = a.id
+JOIN orders o ON o.checkout_id = k.id
+WHERE a.gateway = :gateway AND a.gateway_payment_id = :payment_id AND k.state = 'completed'
+""")
+
+_NOTE = text("""
+INSERT INTO refunds (id, order_reference, reason, requested_by, status, amount, currency, checkout_id, attempt_id,
+    gateway, gateway_payment_id, reserved_at)
+SELECT :refund_id, :reference, 'refunded at the gateway', 'gateway', 'pending', noted.amount, a.currency,
+    a.checkout_id, a.id, a.gateway, a.gateway_payment_id, now()
+FROM payment_attempts a, LATERAL (
+    SELECT :refunded - a.refunded - COALESCE(sum(f.amount), 0)::bigint AS amount
+    FROM refunds f WHERE f.order_reference = :reference AND f.status = 'pending'
+) noted
+WHERE a.gateway = :gateway AND a.gateway_payment_id = :payment_id AND noted.amount > 0
+ON CONFLICT (id) DO NOTHING
+RETURNING amount
+""")
 
 _REFUSE = text("""
 UPDATE refunds SET status = 'refused', failure = :failure, gateway_code = :gateway_code,

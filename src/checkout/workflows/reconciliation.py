@@ -15,6 +15,7 @@ from checkout.domain.reconciliation import (
     FindingKind,
     Reconciled,
     ReconciliationInput,
+    Settled,
     Unexplained,
 )
 from checkout.workflows import search
@@ -26,7 +27,7 @@ CLEAN, FINDINGS = "clean", "findings"
 
 @workflow.defn(name=contract.RECONCILIATION_WORKFLOW)
 class Reconciliation:
-    """Reports what the shop cannot explain, and gives it back when told to. Ends Completed, whatever it found."""
+    """Reports what the shop cannot explain, and mends it when told to. Ends Completed, whatever it found."""
 
     @workflow.run
     async def run(self, given: ReconciliationInput) -> Reconciled:
@@ -48,7 +49,7 @@ class Reconciliation:
         return Reconciled(found.payments, left, findings)
 
     async def _fix(self, finding: Finding) -> bool:
-        """Whether the money goes back; what a gateway does not do after a few tries is left to the next run."""
+        """Whether it is mended; what a gateway does not do after a few tries is left to the next run."""
         if finding.kind is FindingKind.UNOWED:
             with suppress(WorkflowAlreadyStartedError):
                 await workflow.start_child_workflow(
@@ -58,22 +59,26 @@ class Reconciliation:
                     parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 )
             return True
-        if finding.kind not in SETTLED_TO_ZERO:
-            return False
-        try:
-            await workflow.execute_activity(
-                contract.SETTLE_FINDING.name,
-                finding,
-                result_type=contract.SETTLE_FINDING.gives,
-                start_to_close_timeout=SETTLE.attempt,
-                heartbeat_timeout=SETTLE.heartbeat,
-                retry_policy=SETTLE.retry,
-                summary=contract.SETTLE_FINDING.summary,
-            )
-        except ActivityError as error:
-            workflow.logger.warning("%s is not settled: %s", finding.payment_id, sentence(error))
-            return False
-        return True
+        if finding.kind is FindingKind.REFUNDED_ELSEWHERE:
+            return await _mend(contract.NOTE_REFUND, finding)
+        return finding.kind in SETTLED_TO_ZERO and await _mend(contract.SETTLE_FINDING, finding)
+
+
+async def _mend(activity: contract.ActivityContract[Finding, Settled], finding: Finding) -> bool:
+    try:
+        await workflow.execute_activity(
+            activity.name,
+            finding,
+            result_type=activity.gives,
+            start_to_close_timeout=SETTLE.attempt,
+            heartbeat_timeout=SETTLE.heartbeat,
+            retry_policy=SETTLE.retry,
+            summary=activity.summary,
+        )
+    except ActivityError as error:
+        workflow.logger.warning("%s is not mended: %s", finding.payment_id, sentence(error))
+        return False
+    return True
 
 
 def _details(found: Unexplained, findings: list[Finding]) -> str:
@@ -83,7 +88,7 @@ def _details(found: Unexplained, findings: list[Finding]) -> str:
         return heading
     rows = [
         f"| `{one.payment_id}` | `{one.checkout_id}` | {one.kind} | {one.detail} | "
-        f"{'given back' if one.fixed else one.remedy} |"
+        f"{'mended' if one.fixed else one.remedy} |"
         for one in findings[:50]
     ]
     return "\n".join([heading, "", "| payment | checkout | what | | to do |", "|---|---|---|---|---|", *rows])
