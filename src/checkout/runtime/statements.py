@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import CursorResult, Dialect, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ class Transaction:
 
 
 #: What a statement runs in.
-Session = AsyncSession | Transaction
+Session = AsyncSession | AsyncConnection | Transaction
 
 
 class Statement:

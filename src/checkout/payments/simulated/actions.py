@@ -98,7 +98,7 @@ class Actions:
             except Refusal as refusal:
                 raise _Refused(record, refusal) from None
             for effect in self._books.effects(record, changed, self._books.base_url(request)):
-                await connection.execute(effect)
+                await effect.run(connection)
         self._books.tell()
         return changed
 

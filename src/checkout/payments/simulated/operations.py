@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,6 +24,7 @@ from checkout.payments.simulated.messages import (
 from checkout.payments.simulated.records import Answer, Effect
 from checkout.payments.simulated.requests import CutOff, Problem, Shop
 from checkout.payments.simulated.rules import Record
+from checkout.runtime.statements import Session, transaction
 
 #: A repeat loses a race at most once for each transaction that commits before it; more means something else is wrong.
 RACES = 5
@@ -44,7 +45,7 @@ class Books:
         return self.public_url or str(request.base_url).rstrip("/")
 
     def effects(self, before: Record, after: Record, base_url: str) -> list[Effect]:
-        """The statements that keep a change and its event; none where nothing changed."""
+        """What a change writes: the payment and its event; nothing where nothing changed."""
         if after == before:
             return []
         event = outbox.event_type(before, after)
@@ -87,11 +88,11 @@ class Operations:
         record = Record(payment_id=f"gw_{secrets.token_hex(12)}", **body.model_dump())
         answer = Answer(fingerprint, 201, payment_json(record, self._books.base_url(request)))
         try:
-            async with self._engine.begin() as connection:
-                await records.keep(connection, key, answer, records.insertion(record))
+            async with transaction(self._engine) as session:
+                await records.keep(session, key, answer, records.insertion(record))
         except records.LostRace:
-            async with self._engine.connect() as connection:
-                kept = await records.find_answer(connection, key)
+            async with transaction(self._engine) as session:
+                kept = await records.find_answer(session, key)
             return _replay(kept, fingerprint)
         return JSONResponse(answer.body, answer.status)
 
@@ -127,8 +128,8 @@ class Operations:
         """Apply a transition once for its key. The record is given only when this very request made the change."""
         for _ in range(RACES):
             try:
-                async with self._engine.begin() as connection:
-                    answer, record = await self._change_once(connection, request, key, fingerprint, transition)
+                async with transaction(self._engine) as session:
+                    answer, record = await self._change_once(session, request, key, fingerprint, transition)
             except records.LostRace:
                 continue
             if record is not None:
@@ -137,9 +138,9 @@ class Operations:
         raise Problem(503, "busy", "too many repeats of this request at once")
 
     async def _change_once(
-        self, connection: AsyncConnection, request: Request, key: str, fingerprint: str, transition: Transition
+        self, session: Session, request: Request, key: str, fingerprint: str, transition: Transition
     ) -> tuple[Response, Record | None]:
-        record, kept = await records.lock(connection, request.path_params["payment_id"], key)
+        record, kept = await records.lock(session, request.path_params["payment_id"], key)
         if record is None:
             raise unknown(request)
         if kept is not None:
@@ -148,7 +149,7 @@ class Operations:
         try:
             changed = transition(record)
         except rules.Outage as outage:
-            await connection.execute(records.change(outage.record))
+            await records.change(outage.record).run(session)
             body = error_json("api_error", "unavailable", "the gateway is down, as this card wants it")
             return JSONResponse(body, 503), None
         except rules.Refusal as refusal:
@@ -156,7 +157,7 @@ class Operations:
             answer = Answer(fingerprint, 409, error_json("invalid_request", refusal.code, refusal.message))
         else:
             answer = _answer(changed, fingerprint, base_url)
-        await records.keep(connection, key, answer, *self._books.effects(record, changed, base_url))
+        await records.keep(session, key, answer, *self._books.effects(record, changed, base_url))
         return JSONResponse(answer.body, answer.status), changed
 
 

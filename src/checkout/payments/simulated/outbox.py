@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from checkout.payments.simulated.records import Effect, metadata
+from checkout.payments.simulated.records import SCHEMA, Effect, metadata
 from checkout.payments.simulated.rules import Record
 
 events = sa.Table(
@@ -58,17 +58,27 @@ def event_type(before: Record, after: Record) -> str:
 
 
 def insertion(kind: str, payment: dict[str, Any], *, send: bool) -> Effect:
-    """The statement that keeps an event of a payment (as the API shows it); ``send``: whether it becomes due."""
+    """An event of a payment (as the API shows it); ``send``: whether it becomes due."""
     event_id, now = f"evt_{secrets.token_hex(12)}", datetime.now(UTC)
     body = {"id": event_id, "type": kind, "created": now.isoformat(), "payment": payment}
-    return sa.insert(events).values(
-        event_id=event_id,
-        payment_id=payment["id"],
-        type=kind,
-        created_at=now,
-        body=json.dumps(body, separators=(",", ":")),
-        due_at=sa.func.clock_timestamp() if send else None,
+    return Effect(
+        _INSERTION,
+        {
+            "event_id": event_id,
+            "event_payment_id": payment["id"],
+            "event_type": kind,
+            "event_created_at": now,
+            "event_body": json.dumps(body, separators=(",", ":")),
+            "send": send,
+        },
     )
+
+
+_INSERTION = f"""
+INSERT INTO {SCHEMA}.events (event_id, payment_id, type, created_at, body, due_at)
+VALUES (:event_id, :event_payment_id, :event_type, :event_created_at, :event_body,
+    CASE WHEN CAST(:send AS boolean) THEN clock_timestamp() END)
+"""  # noqa: S608 - fixed words
 
 
 async def claim(connection: AsyncConnection, limit: int, lease: timedelta) -> list[Parcel]:

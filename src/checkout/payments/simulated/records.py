@@ -5,16 +5,19 @@ and no effect without the answer. A repeat finds the answer and changes nothing;
 cannot keep its answer has lost the race, rolls back and reads the other's.
 """
 
-from dataclasses import asdict, dataclass
+import json
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from checkout.payments.port import GatewayStatus
 from checkout.payments.simulated.rules import Record
+from checkout.runtime.statements import Row, Session, Statement
 
 SCHEMA = "gateway"
 metadata = sa.MetaData(schema=SCHEMA)
@@ -59,11 +62,22 @@ answers = sa.Table(
     sa.Column("body", JSONB, nullable=False),
 )
 
-Effect = sa.Insert | sa.Update
 _FIXED = frozenset({"payment_id", "checkout_id", "attempt_id", "method", "token", "currency", "amount", "action"})
 _RECORD_COLUMNS = [column for column in payments.columns if column.name != "created_at"]
 #: Any number that no other user of the database takes for an advisory lock: the schema is made by one starter alone.
 _SCHEMA_LOCK = 0x67617465
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A change of the books: an INSERT or UPDATE of fixed text, and its parameters."""
+
+    sql: str
+    parameters: Row
+
+    async def run(self, session: Session) -> None:
+        """Keep it."""
+        await _statement(self.sql).run(session, self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +101,19 @@ async def create_schema(engine: AsyncEngine) -> None:
         await connection.run_sync(metadata.create_all)
 
 
-async def find_answer(connection: AsyncConnection, key: str) -> Answer | None:
+async def find_answer(session: Session, key: str) -> Answer | None:
     """The answer kept under a key, if there is one."""
-    columns = (answers.c.fingerprint, answers.c.status, answers.c.body)
-    row = (await connection.execute(sa.select(*columns).where(answers.c.key == key))).one_or_none()
-    return None if row is None else Answer(row.fingerprint, row.status, row.body)
+    row = await _FIND_ANSWER.row(session, {"key": key})
+    return None if row is None else Answer(**row)
 
 
-async def lock(connection: AsyncConnection, payment_id: str, key: str) -> tuple[Record | None, Answer | None]:
+async def lock(session: Session, payment_id: str, key: str) -> tuple[Record | None, Answer | None]:
     """Lock a payment until the transaction ends; gives it, and the answer that was kept under ``key`` before.
 
     The answer may be missed when the lock had to be waited for (the statement's snapshot is older than the other
     repeat's commit); then ``keep`` raises ``LostRace``.
     """
-    joined = payments.outerjoin(answers, answers.c.key == key)
-    query = (
-        sa.select(*_RECORD_COLUMNS, answers.c.fingerprint, answers.c.status.label("answered"), answers.c.body)
-        .select_from(joined)
-        .where(payments.c.payment_id == payment_id)
-        .with_for_update(of=payments)
-    )
-    row = (await connection.execute(query)).mappings().one_or_none()
+    row = await _LOCK.row(session, {"payment_id": payment_id, "key": key})
     if row is None:
         return None, None
     answer = None if row["fingerprint"] is None else Answer(row["fingerprint"], row["answered"], row["body"])
@@ -115,26 +121,29 @@ async def lock(connection: AsyncConnection, payment_id: str, key: str) -> tuple[
 
 
 def insertion(record: Record) -> Effect:
-    """The statement that keeps a new payment."""
-    return sa.insert(payments).values(_values(record))
+    """A new payment."""
+    return Effect(_INSERTION, _values(record))
 
 
 def change(record: Record) -> Effect:
-    """The statement that keeps a payment which has changed; the caller holds its lock."""
-    values = {name: value for name, value in _values(record).items() if name not in _FIXED}
-    return sa.update(payments).where(payments.c.payment_id == record.payment_id).values(values)
+    """A payment that has changed; the caller holds its lock."""
+    return Effect(_CHANGE, _values(record))
 
 
-async def keep(connection: AsyncConnection, key: str, answer: Answer, *effects: Effect) -> None:
+async def keep(session: Session, key: str, answer: Answer, *effects: Effect) -> None:
     """Keep an answer under its key, and the effects that it reports, in one statement.
 
     Raises LostRace when there is an answer already: then nothing of it may be committed.
     """
-    statement = insert(answers).values(key=key, fingerprint=answer.fingerprint, status=answer.status, body=answer.body)
-    for number, effect in enumerate(effects):
-        statement = statement.add_cte(effect.returning(sa.literal(1)).cte(f"effect_{number}"))
-    kept = await connection.execute(statement.on_conflict_do_nothing().returning(answers.c.key))
-    if kept.one_or_none() is None:
+    parameters: dict[str, Any] = {
+        "answer_key": key,
+        "answer_fingerprint": answer.fingerprint,
+        "answer_status": answer.status,
+        "answer_body": json.dumps(answer.body),
+    }
+    for effect in effects:
+        parameters |= effect.parameters
+    if await _keeping(tuple(effect.sql for effect in effects)).row(session, parameters) is None:
         raise LostRace(key)
 
 
@@ -176,6 +185,46 @@ def _values(record: Record) -> dict[str, Any]:
     return asdict(record) | {"status": record.status.value}
 
 
-def _record(row: sa.RowMapping) -> Record:
+def _record(row: Row | sa.RowMapping) -> Record:
     values = {column.name: row[column.name] for column in _RECORD_COLUMNS}
     return Record(**values | {"status": GatewayStatus(values["status"])})
+
+
+# Statements are made once and kept: SQLAlchemy takes longer to build one than PostgreSQL to run it.
+
+_COLUMNS = [field.name for field in fields(Record)]
+_CHANGING = [name for name in _COLUMNS if name not in _FIXED]
+
+_INSERTION = f"""
+INSERT INTO {SCHEMA}.payments ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
+"""  # noqa: S608 - fixed words
+
+_CHANGE = f"""
+UPDATE {SCHEMA}.payments SET {", ".join(f"{name} = :{name}" for name in _CHANGING)} WHERE payment_id = :payment_id
+"""  # noqa: S608
+
+_FIND_ANSWER = Statement(f"SELECT fingerprint, status, body FROM {SCHEMA}.answers WHERE key = :key")  # noqa: S608
+
+_LOCK = Statement(f"""
+SELECT {", ".join(f"p.{name}" for name in _COLUMNS)}, a.fingerprint, a.status AS answered, a.body
+FROM {SCHEMA}.payments p LEFT JOIN {SCHEMA}.answers a ON a.key = :key
+WHERE p.payment_id = :payment_id
+FOR UPDATE OF p
+""")  # noqa: S608
+
+
+@cache
+def _keeping(effects: tuple[str, ...]) -> Statement:
+    parts = ", ".join(f"effect_{number} AS ({effect} RETURNING 1)" for number, effect in enumerate(effects))
+    return Statement(f"""
+    {f"WITH {parts}" if parts else ""}
+    INSERT INTO {SCHEMA}.answers (key, fingerprint, status, body)
+    VALUES (:answer_key, :answer_fingerprint, :answer_status, CAST(:answer_body AS jsonb))
+    ON CONFLICT (key) DO NOTHING
+    RETURNING key
+    """)  # noqa: S608
+
+
+@cache
+def _statement(sql: str) -> Statement:
+    return Statement(sql)
