@@ -8,6 +8,7 @@ from stripe import WebhookSignature
 
 from checkout.runtime.settings import Settings, load_settings
 from tests.api.buyer import Buyer, card
+from tests.api.conftest import ADMIN_TOKEN
 from tests.api.problem import problem
 from tests.support.invariants import check_invariants
 from tests.support.stripe.server import RETURN_URL, SECRET_KEY, WEBHOOK_SECRET, StripeServer
@@ -145,3 +146,20 @@ async def test_a_payment_that_stripe_does_not_take_is_refused_by_field(http: htt
     ):
         problem(await buyer.start(payment=payment), 422, "validation_failed", f"payment.{field}")
     assert await stage.shop.execute("SELECT count(*) FROM payment_attempts") == 0
+
+
+@pytest.mark.usefixtures("worker", "at_rest")
+async def test_refunded_after_the_sale_in_parts_each_once(
+    http: httpx.AsyncClient, stage: Stage, stripe_server: StripeServer
+) -> None:
+    """The answer to the first refund is a fault, although Stripe has done it."""
+    buyer = Buyer(http, await stage.cart())
+    sold = (await buyer.start(payment=GOOD)).json()
+    stripe_server.faulty("/refunds", "error_after")
+    path, total = f"/admin/orders/{sold['order']['reference']}/refund", sold["totals"]["total"]
+    for amount, status in ((1000, "partially_refunded"), (total - 1000, "refunded")):
+        body = {"reason": "the buyer called", "amount": amount}
+        answer = await http.post(path, json=body, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+        assert (answer.status_code, answer.json()["status"]) == (200, status), answer.text
+    [item] = await stage.ledger()
+    assert (item["captured"], item["refunded"], item["status"]) == (total, total, "refunded")

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +101,15 @@ async def test_a_part_that_may_still_come_is_not_asked_for_under_another_key(
     assert (await gateway.refund(payment.payment_id, amount=5938, key="all")).settled
 
 
+async def test_an_authorization_is_never_let_go_by_a_refund(empty_stripe: StripeServer, gateway: StripeGateway) -> None:
+    """Stripe is not even asked: what it makes of it is not for sure."""
+    payment = await authorized(gateway)
+    empty_stripe.faulty("/refunds", "error")
+    with pytest.raises(Refused) as refused:
+        await gateway.refund(payment.payment_id, amount=100, key="1")
+    assert refused.value.code == "not_captured"
+
+
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -135,6 +146,15 @@ async def test_the_library_logs_no_payment_method(gateway: StripeGateway, caplog
     assert "pm_card_visa" not in caplog.text
 
 
+async def test_the_library_writes_no_file_and_names_no_machine(
+    gateway: StripeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("stripe._telemetry_id._loaded", False)
+    await authorized(gateway)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
 # -- what pays -------------------------------------------------------------------------------------------------------
 
 
@@ -157,7 +177,7 @@ async def test_a_token_becomes_a_payment_method_once(empty_stripe: StripeServer,
         "tok_3ds",
         "tok_chargeDeclinedInsufficientFunds",
         "tok_3dsInsufficientFunds",
-        "pi_3Abc",
+        "pm_4242424242424242",
         "pm_",
         "src_1",
     ],

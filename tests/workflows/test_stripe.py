@@ -6,9 +6,13 @@ from checkout.domain.words import Outcome, Phase, State
 from tests.support.stripe.server import RETURN_URL, StripeServer
 from tests.workflows.outcome import assert_ended
 from tests.workflows.stage import Stage
+from tests.workflows.test_reconciliation import reconcile
 
 VISA, DECLINED = "pm_card_visa", "pm_card_visa_chargeDeclined"
 APPROVAL, LAPSES = "pm_card_authenticationRequired", "pm_card_authorizationLapses"
+
+#: Another user of the account, or a shop that has lost its rows, takes 42.00 EUR.
+INTENT = {"amount": 4200, "currency": "eur", "capture_method": "manual", "payment_method": VISA}
 
 
 async def test_paid_at_once(stripe_stage: Stage) -> None:
@@ -89,3 +93,21 @@ async def test_expired_while_the_buyer_was_asked(stripe_stage: Stage) -> None:
         with pytest.raises(AssertionError):
             await stripe_stage.act_at(url, "approve")
     await assert_ended(stripe_stage, run, State.EXPIRED)
+
+
+async def test_reconciliation_gives_back_what_belongs_to_nothing_and_leaves_other_users_of_the_account_alone(
+    stripe_stage: Stage, stripe_server: StripeServer
+) -> None:
+    mine = {"checkout_id": "chk_nobody_knows", "attempt_id": "pay_1"}
+    foreign = stripe_server.post("/payment_intents", **INTENT)["id"]
+    lost = stripe_server.post("/payment_intents", **INTENT, **{f"metadata[{name}]": mine[name] for name in mine})["id"]
+    for payment_id in (foreign, lost):
+        stripe_server.post(f"/payment_intents/{payment_id}/confirm", return_url=RETURN_URL)
+    async with stripe_stage.worker():
+        run, _ = await stripe_stage.start(token=VISA)
+        await run.result()
+        done = await reconcile(stripe_stage, fix=True)
+    assert [(one.payment_id, one.fixed) for one in done.findings] == [(lost, True)]
+    assert stripe_server.get(f"/payment_intents/{foreign}")["status"] == "requires_capture"
+    assert stripe_server.get(f"/payment_intents/{lost}")["status"] == "canceled"
+    await assert_ended(stripe_stage, run, State.COMPLETED)

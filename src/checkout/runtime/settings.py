@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from checkout.domain.countries import is_country
 from checkout.domain.currencies import is_currency
 from checkout.runtime.admins import TOKEN_LENGTH, NamedToken, named_tokens
-from checkout.runtime.stripe_keys import check_key, is_live
+from checkout.runtime.stripe_keys import check_key, check_together
 
 PREFIX = "CHECKOUT_"
 # HS256 keys shorter than the hash's output weaken the signature (RFC 7518, section 3.2).
@@ -286,18 +286,8 @@ class Settings(BaseSettings):
         if (self.temporal_tls_cert is None) != (self.temporal_tls_key is None):
             raise ValueError(f"{PREFIX}TEMPORAL_TLS_CERT and {PREFIX}TEMPORAL_TLS_KEY need each other")
         if self.stripe_secret_key is not None:
-            live = is_live(self.stripe_secret_key.get_secret_value())
-            mode = "live" if live else "test"
-            if self.stripe_publishable_key is not None and is_live(self.stripe_publishable_key) is not live:
-                raise ValueError(
-                    f"{PREFIX}STRIPE_SECRET_KEY is of {mode} mode and {PREFIX}STRIPE_PUBLISHABLE_KEY is not: "
-                    "take both from the same mode"
-                )
-            if live and not self.stripe_api_base.startswith("https://"):
-                raise ValueError(
-                    f"{PREFIX}STRIPE_SECRET_KEY is of live mode and {PREFIX}STRIPE_API_BASE is not https: "
-                    "real money goes to Stripe alone"
-                )
+            secret_key = self.stripe_secret_key.get_secret_value()
+            check_together(secret_key, self.stripe_publishable_key, self.stripe_api_base, PREFIX)
         return self
 
     @property

@@ -49,7 +49,15 @@ class StripeServer:
 
     def post(self, path: str, **form: Any) -> dict[str, Any]:
         """A call of somebody else's, such as Stripe.js; gives the answer."""
-        response = httpx.post(f"{self.url}/v1{path}", data=form, headers={"Authorization": f"Bearer {SECRET_KEY}"})
+        return self._call("POST", path, form)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """An object as it is."""
+        return self._call("GET", path, {})
+
+    def _call(self, method: str, path: str, form: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+        response = httpx.request(method, f"{self.url}/v1{path}", data=form, headers=headers)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer

@@ -220,6 +220,8 @@ class StripeGateway:
     @property
     def _stripe(self) -> stripe.V1Services:
         if self._client is None:
+            # It would name this machine to Stripe, and keep an id in the home directory.
+            stripe.enable_telemetry = False
             self._session = aiohttp.ClientSession()
             self._client = stripe.StripeClient(
                 self._secret_key,
