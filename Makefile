@@ -7,7 +7,7 @@ PYTEST  := $(BIN)/python -m pytest
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help .env dev test test-rules test-workflow test-e2e test-stateful chaos test-containers replay histories bench lint format lock
+.PHONY: help .env dev test test-rules test-workflow test-e2e test-stateful chaos chaos-payments test-containers replay histories bench lint format lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -48,6 +48,10 @@ test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) 
 
 chaos: $(READY) ## the whole crash matrix: every process killed in the middle of every phase, and a storm of kills
 	$(PYTEST) -m "chaos or not chaos" tests/e2e/test_crash_matrix.py
+
+RUNS ?= 1000
+chaos-payments: $(READY) ## payments in every order: RUNS (1000) runs from SEED on, other ones each time; what broke a promise says its seed
+	CHAOS_RUNS=$(RUNS) CHAOS_SEED=$(or $(SEED),$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')) $(PYTEST) -rA -n $(WORKERS) tests/chaos
 
 test-containers: $(READY) ## the store's and the activities' tests on PostgreSQL in a container (needs Docker)
 	$(PYTEST) --stack=containers tests/store tests/activities

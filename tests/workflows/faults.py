@@ -1,5 +1,6 @@
 """Faults at chosen moments, in front of real activities: an attempt breaks, loses its answer, or waits until told."""
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -72,6 +73,35 @@ async def loses_its_answer(attempt: Callable[[], Awaitable[Any]]) -> Any:
     """The attempt does all it does, and nobody learns of it."""
     await attempt()
     raise ConnectionError("the answer was lost")
+
+
+class Late:
+    """An attempt whose answer nobody waits for any more: it fails at once, and really runs when ``wake`` is called."""
+
+    def __init__(self) -> None:
+        self._asleep = asyncio.Event()
+        self._attempt: asyncio.Task[Any] | None = None
+
+    async def __call__(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
+        """The attempt's answer is lost before it began."""
+
+        async def later() -> Any:
+            await self._asleep.wait()
+            return await attempt()
+
+        self._attempt = asyncio.create_task(later())
+        raise ConnectionError("the worker was paused")
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it began, and nobody has woken it."""
+        return self._attempt is not None and not self._asleep.is_set()
+
+    async def wake(self) -> BaseException | None:
+        """Let it run now; gives what it raised."""
+        assert self._attempt is not None
+        self._asleep.set()
+        return (await asyncio.gather(self._attempt, return_exceptions=True))[0] or None
 
 
 def waits(gate: Gate) -> list[Around]:

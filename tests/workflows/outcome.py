@@ -15,14 +15,22 @@ async def assert_ended(
     row = await stage.row(run)
     failure = row["failure"] or {}
     assert (row["state"], failure.get("code"), failure.get("phase")) == (state, code, phase), row
-    completed = state is State.COMPLETED
+    await assert_all_or_nothing(stage, run)
+    ledger = await stage.ledger()
+    # What a gateway authorized that was asked for more is not what the rule about totals is for.
+    await check_invariants(stage.engine, [] if code == "authorized_amount_differs" else ledger)
+    return row
+
+
+async def assert_all_or_nothing(stage: Stage, run: Run) -> dict[str, Any]:
+    """The checkout has ended, completed or with nothing left of it; looks at no other checkout. Gives its row."""
+    row = await stage.row(run)
+    assert State(row["state"]).closed, row
+    completed = row["state"] == State.COMPLETED
     await _cart_is_free(stage, run, row, ordered=completed)
     await _stock_is_right(stage, run, sold=completed)
     await _orders_are_right(stage, run, row, paid=completed)
     await _money_is_right(stage, run, kept=row["total"] if completed else 0)
-    ledger = await stage.ledger()
-    # What a gateway authorized that was asked for more is not what the rule about totals is for.
-    await check_invariants(stage.engine, [] if code == "authorized_amount_differs" else ledger)
     return row
 
 

@@ -16,6 +16,7 @@ from checkout.domain.ids import new_attempt_id, new_checkout_id
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from checkout.store.payments import add_attempt
 from checkout.worker import create_activities, create_worker
+from tests.support.connections import Connections
 from tests.support.gateway import GatewayServer, running_gateway
 from tests.support.shop import Basket, Shop
 from tests.support.stripe.server import StripeServer
@@ -49,12 +50,13 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def worker(self, *, cached: int = 1000, grace: float = 1) -> AsyncIterator[None]:
-        """A worker while the context lasts."""
+        """A worker while the context lasts; it held no connection to the database while it called the gateway."""
         adapter = self.gateway.adapter()
+        connections = Connections(self.engine)
         try:
             async with create_worker(
                 self.client,
-                create_activities(self.sessions, adapter),
+                create_activities(self.sessions, connections.watching(adapter)),
                 task_queue=self.task_queue,
                 grace=timedelta(seconds=grace),
                 cached=cached,
@@ -62,6 +64,7 @@ class Stage:
                 sandboxed=True,
             ):
                 yield
+            assert not connections.offences, connections.offences
         finally:
             await adapter.close()
 

@@ -12,34 +12,9 @@ from checkout.domain.messages import Limits
 from checkout.domain.words import Phase, State
 from tests.histories.paths import AT_GATEWAY, CONTRACT_OF
 from tests.support.waiting import eventually
-from tests.workflows.faults import Around, breaks, refuses
+from tests.workflows.faults import Around, Late, breaks, refuses
 from tests.workflows.outcome import assert_ended
 from tests.workflows.stage import VISA, Stage
-
-
-class Late:
-    """An attempt whose answer nobody waits for any more: it fails at once, and really runs when ``wake`` is called."""
-
-    def __init__(self) -> None:
-        self._asleep = asyncio.Event()
-        self._attempt: asyncio.Task[Any] | None = None
-
-    async def __call__(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
-        """The attempt's answer is lost before it began."""
-
-        async def later() -> Any:
-            await self._asleep.wait()
-            return await attempt()
-
-        self._attempt = asyncio.create_task(later())
-        raise ConnectionError("the worker was paused")
-
-    async def wake(self) -> BaseException | None:
-        """Let it run now; gives what it raised."""
-        assert self._attempt is not None
-        self._asleep.set()
-        return (await asyncio.gather(self._attempt, return_exceptions=True))[0] or None
-
 
 #: For each phase, what makes the checkout end undone though the phase's second attempt may have worked.
 UNDONE: dict[Phase, tuple[dict[Phase, list[Around]], str]] = {

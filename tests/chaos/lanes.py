@@ -1,0 +1,183 @@
+"""Where the runs take place: one database, Temporal server, worker and API, and a gateway for each lane.
+
+A lane has one run at a time, so the faults of its gateway, and those before its activities, are this run's alone.
+"""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import aiohttp
+import psycopg
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from checkout.activities.phase import LOCAL_PATIENCE
+from checkout.activities.reconciliation import Reconciling
+from checkout.api.app import create_app
+from checkout.domain.reconciliation import ReconciliationInput
+from checkout.payments.port import Gateway, Payment
+from checkout.payments.simulated.courier import Endpoint
+from checkout.runtime.database import create_sessions, engine_for
+from checkout.runtime.settings import load_settings
+from checkout.worker import create_activities, create_worker
+from tests.support.connections import Connections
+from tests.support.databases import fresh_database
+from tests.support.gateway import API_KEY, WEBHOOK_SECRET, GatewayServer, running_gateway
+from tests.support.http import serve
+from tests.support.invariants import check_invariants
+from tests.support.shop import Shop
+from tests.support.temporal import temporal_environment, temporal_settings
+from tests.workflows.faults import Faults
+from tests.workflows.stage import Stage
+
+#: Runs under way at once. Most of a run is waiting: for retries, webhooks, and each other's turn on the processor.
+LANES = 8
+_lane: ContextVar["Lane"] = ContextVar("lane")
+
+
+@dataclass
+class Lane:
+    """A gateway of its own, the stage around it, and what the run on it asked of the gateway by which keys."""
+
+    stage: Stage
+    gateway: "Keyed"
+    http: aiohttp.ClientSession
+    database: psycopg.AsyncConnection[tuple[Any, ...]]
+
+    async def fault(self, **body: Any) -> None:
+        """Put a fault on."""
+        async with self.http.post(f"{self.stage.gateway.url}/faults", json=body, headers=_AUTHORIZED) as answer:
+            assert answer.status == 201, await answer.text()
+
+    async def behave(self) -> None:
+        """Take every fault off, of the gateway and of the worker."""
+        self.stage.faults.clear()
+        async with self.http.delete(f"{self.stage.gateway.url}/faults", headers=_AUTHORIZED) as answer:
+            assert answer.status == 200
+
+    async def books(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the gateway's own tables."""
+        cursor = await self.database.execute(statement.encode(), values or None)
+        return await cursor.fetchall() if cursor.description else []
+
+
+_AUTHORIZED = {"Authorization": f"Bearer {API_KEY}"}
+
+
+@dataclass
+class Theatre:
+    """All lanes, and which of them a checkout runs on."""
+
+    engine: AsyncEngine
+    connections: Connections
+    lanes: list[Lane]
+    on: dict[str, Lane]
+
+    async def check(self) -> None:
+        """Raise AssertionError with what breaks a guarantee, or is at a gateway and cannot be explained."""
+        assert not self.connections.offences, self.connections.offences
+        await check_invariants(self.engine, [item for lane in self.lanes for item in await lane.stage.ledger()])
+        for lane in self.lanes:
+            reconciliation = Reconciling(lane.stage.sessions, cast(Gateway, lane.gateway))
+            found = await ActivityEnvironment().run(reconciliation.find, ReconciliationInput())
+            assert not found.count, f"at the gateway, and unexplained: {found.findings}"
+
+
+class Keyed:
+    """A gateway's adapter that notes by which key each operation on a payment was asked for."""
+
+    def __init__(self, real: Gateway) -> None:
+        self._real = real
+        self.keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._real, name)
+        return self._noting(name, asked) if name in {"confirm", "capture", "cancel"} else asked
+
+    def _noting(self, name: str, ask: Callable[..., Awaitable[Payment]]) -> Callable[..., Awaitable[Payment]]:
+        async def noted(payment_id: str, **values: Any) -> Payment:
+            self.keys[name, payment_id].add(values["key"])
+            return await ask(payment_id, **values)
+
+        return noted
+
+
+class _OfTheLane:
+    """The gateway of the lane whose activity calls it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_lane.get().gateway, name)
+
+
+class _Lanes(Interceptor):
+    """Leads each activity to its checkout's lane: to that lane's gateway, and past the faults put before it."""
+
+    def __init__(self, on: dict[str, Lane]) -> None:
+        self._on = on
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's
+        on = self._on
+
+        class Inbound(ActivityInboundInterceptor):
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's
+                lane = on[input.args[0].checkout_id]
+                _lane.set(lane)
+                return await lane.stage.faults.intercept_activity(self.next).execute_activity(input)
+
+        return Inbound(next)
+
+
+@contextlib.asynccontextmanager
+async def theatre(database_url: str, lanes: int = LANES) -> AsyncIterator[Theatre]:
+    """Everything, for as long as the context lasts."""
+    async with contextlib.AsyncExitStack() as running:
+        temporal = await running.enter_async_context(temporal_environment())
+        engine = engine_for(database_url, application_name="chaos", pool_size=20, lock_timeout=LOCAL_PATIENCE)
+        running.push_async_callback(engine.dispose)
+        shop = await Shop(create_sessions(engine)).open()
+        await shop.product("MUG", price=1500, stock={"FRA": 1_000_000})
+        await shop.product("LAMP", price=4900, stock={"FRA": 600_000, "LYS": 600_000})
+        there = temporal_settings()
+        api = running.enter_context(
+            serve(
+                create_app(
+                    load_settings(
+                        database_url=database_url,
+                        temporal_address=there.temporal_address,
+                        temporal_namespace=there.temporal_namespace,
+                        temporal_task_queue=temporal.task_queue,
+                        secret_key="secret-key-of-the-tests-" + "x" * 40,
+                        admin_token="admin-token-of-the-tests",
+                        gateway_webhook_secret=WEBHOOK_SECRET,
+                    )
+                )
+            )
+        )
+        endpoint = Endpoint(url=f"{api}/payments/webhooks/simulated", secret=WEBHOOK_SECRET, first_retry=0.1)
+        http = await running.enter_async_context(aiohttp.ClientSession())
+        on: dict[str, Lane] = {}
+        connections = Connections(engine)
+        made = []
+        for _ in range(lanes):
+            uri = running.enter_context(fresh_database())
+            server: GatewayServer = running.enter_context(running_gateway(uri, endpoint=endpoint))
+            adapter = server.adapter()
+            books = await running.enter_async_context(await psycopg.AsyncConnection.connect(uri, autocommit=True))
+            running.push_async_callback(adapter.close)
+            stage = Stage(shop, server, engine, temporal.client, temporal, temporal.task_queue, faults=Faults())
+            made.append(Lane(stage, Keyed(connections.watching(adapter)), http, books))
+        worker = create_worker(
+            temporal.client,
+            create_activities(shop.sessions, cast(Gateway, _OfTheLane())),
+            task_queue=temporal.task_queue,
+            grace=timedelta(seconds=1),
+            interceptors=[_Lanes(on)],
+        )
+        async with worker:
+            yield Theatre(engine, connections, made, on)
