@@ -15,8 +15,6 @@ from tests.support.gateway import GatewayServer, running_gateway
 from tests.support.stripe.server import StripeServer, running_stripe
 from tests.support.temporal import TemporalEnvironment, drop_namespace, temporal_environment
 
-_SERVERS_OF_YOURS = ("CHECKOUT_DATABASE_URL", "CHECKOUT_TEMPORAL_ADDRESS")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -44,8 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for variable in [name for name in os.environ if name.startswith("CHECKOUT_")]:
         value = os.environ.pop(variable)
-        if variable in _SERVERS_OF_YOURS:
-            os.environ[variable.replace("CHECKOUT_", "CHECKOUT_TEST_")] = value
+        if variable in servers.GIVEN:
+            os.environ[servers.GIVEN[variable]] = value
     servers.begin_session(postgres="container" if config.getoption("--stack") == "containers" else "postgres")
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -13,10 +12,11 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
 from checkout.domain import search
 from checkout.runtime.embedded.process import launch
+from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
 from tests.support.dev import PATIENCE, checkout, until
 from tests.support.http import steady_port
-from tests.support.temporal import TemporalEnvironment, create_namespace, temporal_settings
+from tests.support.temporal import TemporalEnvironment, another_namespace, temporal_settings
 from tests.support.waiting import eventually
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")} | {"COLUMNS": "200"}
@@ -145,8 +145,11 @@ async def test_the_search_attributes_of_a_namespace_of_yours(
     database_url: str, temporal_env: TemporalEnvironment
 ) -> None:
     settings = temporal_settings()
-    name = f"shop-{secrets.token_hex(6)}"
-    await create_namespace(temporal_env.client, name)
+    async with another_namespace(temporal_env.client) as name:
+        await _registers(database_url, settings, name)
+
+
+async def _registers(database_url: str, settings: Settings, name: str) -> None:
     environment = {
         **CLEAN,
         "CHECKOUT_DATABASE_URL": database_url,

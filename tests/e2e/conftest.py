@@ -1,7 +1,8 @@
 """The stack that the end-to-end tests share: one for a pytest process, started when the first test needs it.
 
 Under xdist the groups ``sale`` and ``crash`` each run in one process (``--dist=loadgroup``), so that there is one stack
-for all that kills nothing and one for what does.
+for all that kills nothing and one for what does. Where ``CHECKOUT_DATABASE_URL`` or ``CHECKOUT_TEMPORAL_ADDRESS`` names
+a server of yours, what kills nothing runs on that; yours is not for killing, so the group ``crash`` brings its own.
 """
 
 import contextlib
@@ -15,8 +16,10 @@ import httpx
 import pytest
 
 from checkout.runtime.database import engine_for
+from tests.e2e.given import given_stack
 from tests.e2e.stack import Stack
 from tests.e2e.storefront import Buyer
+from tests.support import servers
 from tests.support.invariants import check_invariants
 
 #: Products of the tests' own, so that no test meets another's stock: 20 units each, 12 in one warehouse, 8 in another.
@@ -27,10 +30,27 @@ AnyStack = TypeVar("AnyStack", bound=Stack)
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def _own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """`checkout dev`, with servers that can be killed."""
     directory = tmp_path_factory.mktemp("stack")
     with open_for_business(Stack(directory), directory) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def _given_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The shop's processes on your servers."""
+    directory = tmp_path_factory.mktemp("given-stack")
+    with given_stack(directory) as given, open_for_business(given, directory) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(request: pytest.FixtureRequest) -> Stack:
+    group = request.node.get_closest_marker("xdist_group")
+    kills = group is not None and "crash" in group.args
+    stack: Stack = request.getfixturevalue("_given_stack" if servers.given() and not kills else "_own_stack")
+    return stack
 
 
 @contextlib.contextmanager

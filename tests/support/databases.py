@@ -11,9 +11,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from checkout.store.migrate import upgrade
-from tests.support.servers import exclusively, postgres_kind, server, session_directory
+from tests.support.servers import GIVEN, exclusively, postgres_kind, server, session_directory
 
-_EXTERNAL = "CHECKOUT_TEST_DATABASE_URL"
+_EXTERNAL = GIVEN["CHECKOUT_DATABASE_URL"]
 
 
 def server_uri() -> str:

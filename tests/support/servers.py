@@ -18,6 +18,11 @@ import pytest
 from checkout.runtime.embedded.process import ProcessKey
 
 _VARIABLE = "CHECKOUT_TEST_SESSION"
+#: Variables that name servers of yours, and under which name the session keeps them: no settings of a test read that.
+GIVEN = {
+    "CHECKOUT_DATABASE_URL": "CHECKOUT_TEST_DATABASE_URL",
+    "CHECKOUT_TEMPORAL_ADDRESS": "CHECKOUT_TEST_TEMPORAL_ADDRESS",
+}
 _SECONDS = 120
 
 
@@ -55,6 +60,11 @@ def end_session() -> None:
 def session_directory() -> Path:
     """Where this session keeps what its workers share."""
     return Path(json.loads(os.environ[_VARIABLE])["directory"])
+
+
+def given() -> bool:
+    """Whether the session was given a server of yours, for the database or for Temporal."""
+    return any(name in os.environ for name in GIVEN.values())
 
 
 def postgres_kind() -> str:

@@ -24,9 +24,9 @@ from checkout.domain.words import State
 from checkout.runtime.embedded.temporal import TIME_SKIPPING
 from checkout.runtime.settings import Settings, load_settings
 from checkout.runtime.temporal import connect, register_search_attributes
-from tests.support.servers import exclusively, server, session_directory
+from tests.support.servers import GIVEN, exclusively, server, session_directory
 
-_EXTERNAL = "CHECKOUT_TEST_TEMPORAL_ADDRESS"
+_EXTERNAL = GIVEN["CHECKOUT_TEMPORAL_ADDRESS"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,18 @@ def _own_namespace(address: str) -> str:
     return file.read_text()
 
 
-async def create_namespace(client: Client, name: str) -> None:
-    """Create a namespace; the server's own caches learn of it only after a while."""
+@contextlib.asynccontextmanager
+async def another_namespace(client: Client) -> AsyncIterator[str]:
+    """A namespace for one test, by its name; the server's own caches learn of it only after a while."""
+    name = f"checkout-test-{secrets.token_hex(6)}"
+    await _create_namespace(client, name)
+    try:
+        yield name
+    finally:
+        await client.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=name))
+
+
+async def _create_namespace(client: Client, name: str) -> None:
     request = RegisterNamespaceRequest(namespace=name)
     request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
     await client.workflow_service.register_namespace(request)
@@ -107,7 +117,7 @@ async def create_namespace(client: Client, name: str) -> None:
 
 async def _register(address: str, name: str) -> None:
     client = await connect(load_settings(temporal_address=address, temporal_namespace=name))
-    await create_namespace(client, name)
+    await _create_namespace(client, name)
     deadline = time.monotonic() + 120
     while True:
         # The caches: of the namespace, and of its attributes.
