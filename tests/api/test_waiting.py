@@ -38,6 +38,10 @@ async def test_a_start_without_a_worker_is_under_way_and_never_lost(http: httpx.
     assert (shown["state"], shown["lines"], shown["totals"]) == ("pending", [], None)
     assert first.headers["location"] == f"/checkouts/{shown['id']}"
     assert second.json()["id"] == shown["id"]
+    standing = (await buyer.call("GET", f"/carts/{buyer.cart_id}/checkout")).json()
+    assert (standing["locked"], standing["can_checkout"]) == (False, False)
+    assert standing["reasons"] == ["checkout_in_progress"]
+    assert (standing["checkout"]["id"], standing["checkout"]["state"]) == (shown["id"], "pending")
     assert (await buyer.get(shown["id"], live=True))["state"] == "pending"
     stranger = Buyer(http, await stage.cart())
     problem(await stranger.call("GET", f"/checkouts/{shown['id']}"), 404, "checkout_not_found")
@@ -61,6 +65,8 @@ async def test_a_checkout_that_was_ended_before_it_began_is_still_answered(
     await stage.client.get_workflow_handle(workflow_id(buyer.cart_id)).terminate()
     shown = await buyer.get(ended)
     assert (shown["state"], shown["failure"]["code"], shown["locked"]) == ("failed", "workflow_terminated", False)
+    standing = (await buyer.call("GET", f"/carts/{buyer.cart_id}/checkout")).json()
+    assert (standing["can_checkout"], standing["checkout"]) == (True, None)
     problem(await buyer.pay(ended), 409, "not_payable")
     following = (await buyer.start()).json()["id"]
     assert following != ended
@@ -163,10 +169,15 @@ async def test_while_temporal_is_away(http: httpx.AsyncClient, stage: Stage, api
         async with httpx.AsyncClient(base_url=url, timeout=120) as there:
             cut = Buyer(there, await stage.cart())
             problem(await cut.start(payment=CARD), 503, "temporal_unavailable")
+            assert await stage.shop.rows("SELECT token, status FROM payment_attempts") == [(None, "discarded")]
+            problem(await cut.call("GET", f"/carts/{cut.cart_id}/checkout"), 503, "temporal_unavailable")
             cut.headers = buyer.headers
             for answer in (await cut.pay(checkout_id), await cut.cancel(checkout_id)):
                 problem(answer, 503, "temporal_unavailable")
             problem(await cut.extend(checkout_id, 60), 503, "temporal_unavailable")
+            tokens = "SELECT id FROM payment_attempts WHERE token IS NOT NULL"
+            assert await stage.shop.rows(tokens) == []
+            assert (await cut.call("GET", f"/carts/{buyer.cart_id}/checkout")).json()["checkout"]["id"] == checkout_id
             for live in (False, True):
                 assert (await cut.get(checkout_id, live=live))["state"] == "awaiting_payment"
             problem(await cut.call("GET", f"/checkouts/{checkout_id[:-2]}zz"), 503, "temporal_unavailable")

@@ -50,8 +50,10 @@ class Reconciling:
     async def find(self, given: ReconciliationInput) -> Unexplained:
         """Everything at the gateway that the shop cannot explain; a line in the log for each.
 
+        Before that, payment tokens are erased that no checkout can use any more.
         Bank transfers that have ended are looked at for LATE_MONEY, whether an event told of them or not.
         """
+        erased = await in_transaction(self.sessions, reconciling.erase_stale_tokens)
         since = datetime.now(UTC) - timedelta(hours=given.hours)
         read, count, findings = 0, 0, list[Finding]()
         async with at_gateway():
@@ -62,7 +64,7 @@ class Reconciling:
                     count += 1
                     if len(findings) < LISTED:
                         findings.append(finding)
-        log.info("reconciled", hours=given.hours, payments=read, findings=count)
+        log.info("reconciled", hours=given.hours, payments=read, findings=count, tokens_erased=erased)
         return Unexplained(read, count, findings)
 
     @phase_activity(contract.SETTLE_FINDING)

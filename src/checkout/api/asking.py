@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from checkout.api.engine import Ended, Run, StillRunning
+from checkout.api.engine import Ended, Run, StillRunning, is_certain
 from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Pay
 from checkout.api.outcomes import RUNNING, closing, ended_badly, expired, total_mismatch
@@ -45,7 +45,7 @@ class Asking:
             await self._discard_attempt(attempt_id)
             raise await self._closed(owner, run, "not_payable", "takes no payment any more") from None
         except Problem as problem:
-            if problem.code != "temporal_unavailable":  # then the workflow may have taken it
+            if is_certain(problem):
                 await self._discard_attempt(attempt_id)
             if problem.code == "total_mismatch":  # with the figures, which the workflow's refusal does not carry
                 shown = await self._reading.get(owner, checkout_id)

@@ -57,6 +57,19 @@ class StillRunning(Exception):
     """The engine has not answered within :data:`UPDATE_WAIT`; what was asked may yet come to pass."""
 
 
+class Unreached(Problem):
+    """503: Temporal cannot be connected to, so that nothing was asked of it."""
+
+    def __init__(self) -> None:
+        away = unavailable("temporal")
+        super().__init__(away.code, away.detail, headers=away.headers)
+
+
+def is_certain(problem: Problem) -> bool:
+    """Whether nothing came of what was asked, and nothing will; a Temporal that was asked may yet do it."""
+    return problem.code != "temporal_unavailable" or isinstance(problem, Unreached)
+
+
 class Ended(Exception):
     """The run that was asked is closed, or Temporal has none such."""
 
@@ -294,7 +307,7 @@ class Engine:
                 raise StillRunning from None
             raise _away(error) from error
         except RuntimeError as error:  # the client could not connect
-            raise unavailable("temporal") from error
+            raise Unreached from error
         return view
 
 

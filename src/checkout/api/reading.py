@@ -60,6 +60,17 @@ class Reading:
             return run_of(record)
         return await self._run_without_row(owner, cart_id, checkout_id)
 
+    async def running(self, owner: Owner, cart_id: str) -> LiveCheckout | None:
+        """The checkout that Temporal runs for a cart of the owner's, also before there is a row of it; None: none runs.
+
+        Raises Problem ``temporal_unavailable``: then nobody knows.
+        """
+        run = await self._engine.latest_run(cart_id)
+        if run is None or not run.running:
+            return None
+        shown = await self.get(owner, run.checkout_id)
+        return None if shown.state.closed else shown
+
     def begun(self, run: Run) -> LiveCheckout:
         """A checkout that runs and of which neither a row nor its workflow says more yet."""
         return unknown_answer(run, State.PENDING, self._max_ttl)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkout.api.engine import UPDATE_WAIT, Ended, Run, StillRunning
+from checkout.api.engine import UPDATE_WAIT, Ended, Run, StillRunning, is_certain
 from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Payment, Start
 from checkout.api.outcomes import OPENING, RUNNING, closing, ended_badly, total_mismatch
@@ -140,7 +140,7 @@ class Starting:
             latest = await self._engine.latest_run(checkout.cart_id)
             raise _Closing(closing(), begun=latest is not None and latest.checkout_id == checkout_id) from None
         except Problem as problem:
-            if problem.code != "temporal_unavailable":  # then the workflow may have started with it
+            if is_certain(problem):
                 await self._discard_attempt(checkout)
             if problem.code == "checkout_closing":
                 raise _Closing(problem) from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -10,6 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.words import State
 from checkout.store import payments
+
+#: No checkout takes a payment up later than this after it was stored: a day is the most that MAX_TTL_MINUTES allows,
+#: and an hour is for clocks.
+LONGEST_LIFE = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,28 @@ async def record_settled(session: AsyncSession, checkout_id: str, attempt_id: st
     await session.execute(_LOCK, {"checkout_id": checkout_id})
     await payments.record(session, attempt_id, **columns)
 
+
+async def erase_stale_tokens(session: AsyncSession) -> int:
+    """Erase every payment token that no checkout can use any more; how many those were.
+
+    Whoever stored it may have died, or have lost Temporal, before a workflow could know of it: the checkout is closed;
+    or it has not begun, and a later one of its cart has, or LONGEST_LIFE has passed.
+    """
+    erased = await session.execute(_ERASE_STALE, {"longest": LONGEST_LIFE})
+    return len(erased.all())
+
+
+_ERASE_STALE = text("""
+UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
+    updated_at = now()
+WHERE a.token IS NOT NULL AND CASE
+    WHEN EXISTS (SELECT FROM checkouts k WHERE k.id = a.checkout_id) THEN EXISTS (SELECT FROM checkouts k
+        WHERE k.id = a.checkout_id AND k.state IN ('completed', 'failed', 'expired', 'cancelled'))
+    ELSE a.created_at < now() - CAST(:longest AS interval) OR EXISTS (SELECT FROM checkouts k
+        WHERE k.cart_id = a.cart_id AND k.created_at > a.created_at)
+    END
+RETURNING a.id
+""")
 
 _KNOWN = text("""
 SELECT w.payment_id, k.id AS checkout_id, a.id AS attempt_id, k.state, k.attempt_id = a.id AS pays, k.total, k.currency,

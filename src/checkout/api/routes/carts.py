@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkout.api.documentation import BODY, SESSION, STORED, problems
+from checkout.api.documentation import BODY, ENGINE, SESSION, STORED, problems
 from checkout.api.idempotency import IntentDep
 from checkout.api.models import carts as models
 from checkout.api.models.checkouts import CartCheckout
 from checkout.api.paths import CartId, Sku
 from checkout.api.problems import Problem
+from checkout.api.reading import ReadingDep
 from checkout.api.resources import DatabaseDep, RulesDep, SettingsDep
 from checkout.api.security import CurrentSession, OptionalSession, Session, TokensDep
 from checkout.api.shown import cart_answer
@@ -94,25 +95,27 @@ async def get(cart_id: CartId, owner: OwnerDep, database: DatabaseDep, rules: Ru
     return cart_answer(await database.read(lambda session: store.view_cart(session, owner, cart_id, rules)))
 
 
-@router.get("/{cart_id}/checkout", summary="Whether it can be checked out", responses=problems(*READING))
+@router.get("/{cart_id}/checkout", summary="Whether it can be checked out", responses=problems(*READING, *ENGINE))
 async def checkout(
-    cart_id: CartId, owner: OwnerDep, database: DatabaseDep, rules: RulesDep, settings: SettingsDep
+    cart_id: CartId, owner: OwnerDep, database: DatabaseDep, rules: RulesDep, settings: SettingsDep, reading: ReadingDep
 ) -> CartCheckout:
-    """Why it cannot, as codes: all at once; and the checkout that runs, whoever of its owners started it."""
+    """Why it cannot, as codes: all at once; and the checkout that runs, whoever of its owners started it.
+
+    One that was started and waits for a worker holds nothing yet, but runs: `checkout_in_progress`.
+    """
 
     async def work(session: AsyncSession) -> tuple[CartView, bool, CheckoutRecord | None]:
         view = await store.view_cart(session, owner, cart_id, rules)
         short = not view.locked and await shortage_of(session, cart_id) is not None
         return view, short, await read_running_checkout(session, cart_id)
 
-    view, short, running = await database.read(work)
+    view, short, record = await database.read(work)
     reasons = [*view.obstacles(), *(["insufficient_stock"] if short else [])]
-    return CartCheckout(
-        locked=view.locked,
-        can_checkout=not reasons,
-        reasons=reasons,
-        checkout=None if running is None else record_answer(running, settings.max_ttl),
-    )
+    running = None if record is None else record_answer(record, settings.max_ttl)
+    if running is None and view.order_reference is None:
+        running = await reading.running(owner, cart_id)
+        reasons += ["checkout_in_progress"] if running is not None else []
+    return CartCheckout(locked=view.locked, can_checkout=not reasons, reasons=reasons, checkout=running)
 
 
 @router.put("/{cart_id}/lines/{sku:path}", summary="Set a line", responses=problems(*CHANGING, "sku_not_found"))

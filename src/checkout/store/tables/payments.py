@@ -11,7 +11,8 @@ from checkout.store.tables.base import Moment, Table, document, money, now, text
 class PaymentAttempt(Table, table=True):
     """One try to pay, stored before the workflow hears of it, so that no token enters a history (G7).
 
-    ``token`` is erased after use. ``number`` counts the attempts of a checkout from 1, null until one is taken up.
+    ``token`` is erased after use, or once it can no longer be used. ``number`` counts the attempts of a checkout from
+    1, null until one is taken up.
     ``status``: ``new`` (stored), ``created`` (the gateway's object exists, no money moved), ``requires_action``,
     ``pending``, ``authorized``, ``declined``, ``refused`` (by the gateway, whoever asks), ``captured``, ``voided``,
     ``refunded``, ``discarded`` (never taken up), ``resolved`` (the gateway refused to give back, people did it:
@@ -27,6 +28,8 @@ class PaymentAttempt(Table, table=True):
         ),
         CheckConstraint("authorized >= 0 AND captured >= 0 AND refunded >= 0 AND refunded <= captured", name="amounts"),
         Index("ix_payment_attempts_checkout_id", "checkout_id", "number"),
+        # The few that still have one: what is left over is looked for among them.
+        Index("ix_payment_attempts_token", "created_at", postgresql_where="token IS NOT NULL"),
         Index("ix_payment_attempts_transfers", "created_at", postgresql_where="method = 'bank_transfer'"),
         Index(
             "uq_payment_attempts_gateway_payment_id",
