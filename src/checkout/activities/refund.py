@@ -106,7 +106,7 @@ async def _decide(session: AsyncSession, given: RefundInput) -> RefundReserved |
 
 
 async def _begun(session: AsyncSession, given: RefundInput) -> Refund:
-    refund = await refunds.lock(session, given.refund_id, given.order_reference)
+    refund = await refunds.get(session, given.refund_id)
     if refund.status == RefundStatus.REFUSED:
         raise _failure(refund)
     return refund

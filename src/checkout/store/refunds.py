@@ -56,11 +56,16 @@ async def refunds_of(session: AsyncSession, order_reference: str) -> Sequence[Re
     return (await session.scalars(statement)).all()
 
 
+async def get(session: AsyncSession, refund_id: str) -> Refund:
+    """The refund as it is now."""
+    statement = select(Refund).where(col(Refund.id) == refund_id).execution_options(populate_existing=True)
+    return (await session.scalars(statement)).one()
+
+
 async def lock(session: AsyncSession, refund_id: str, order_reference: str) -> Refund:
     """The refund as it is now, with its checkout and order locked: nothing else is decided of the order meanwhile."""
     await session.execute(_LOCK, {"reference": order_reference})
-    statement = select(Refund).where(col(Refund.id) == refund_id).execution_options(populate_existing=True)
-    return (await session.scalars(statement)).one()
+    return await get(session, refund_id)
 
 
 async def sold(session: AsyncSession, order_reference: str) -> Sold:
