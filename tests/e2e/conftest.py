@@ -76,14 +76,15 @@ def _products(directory: Path, units: int) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _skus() -> Iterator[str]:
+def skus() -> Iterator[str]:
+    """Products that no other test buys, for those that take several."""
     return (f"TEST-{n}" for n in itertools.count())
 
 
 @pytest.fixture
-def sku(_skus: Iterator[str]) -> str:
+def sku(skus: Iterator[str]) -> str:
     """A product that no other test buys: 20 units, 12 in one warehouse and 8 in another, at 25.00 EUR."""
-    return next(_skus)
+    return next(skus)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import httpx
+import psycopg
 import pytest
 
 from tests.e2e.stack import SECRET_KEY, Stack
@@ -91,3 +92,36 @@ async def test_two_hundred_buyers_for_fifty_units(stack: Stack, buyer: Buyers, s
     buyers = await asyncio.gather(*(buyer().fill({sku: 1}) for _ in range(200)))
     assert await sold_to(stack, buyers) == 50
     assert await stock_of(buyers[0], sku) == 0
+
+
+async def test_a_coupon_for_ten_and_fifty_buyers_at_once(stack: Stack, buyer: Buyers) -> None:
+    """The demo shop's LIMITED10, in carts that each see it as valid; of the goods there are enough for all."""
+    buyers = await asyncio.gather(*(buyer().fill({f"TEST-{74 + n % 3}": 1}) for n in range(50)))
+    await asyncio.gather(
+        *(one.expect(200, "PUT", f"/carts/{one.cart_id}/coupon", {"code": "LIMITED10"}) for one in buyers)
+    )
+    answers = await asyncio.gather(*(one.start(payment=CARD) for one in buyers))
+    codes = Counter(answer.status_code for answer in answers)
+    assert codes.keys() <= {201, 202, 422}, codes
+    ended = await asyncio.gather(*(one.until_closed() for one in buyers))
+    assert Counter(checkout["state"] for checkout in ended) == {"completed": 10, "failed": 40}
+    sold = [checkout for checkout in ended if checkout["state"] == "completed"]
+    assert [checkout["totals"]["discount_total"] for checkout in sold] == [250] * 10
+    for one, answer, checkout in zip(buyers, answers, ended, strict=True):
+        told = [checkout["failure"]] if checkout["failure"] else []
+        if answer.status_code == 422:
+            told.append(answer.json())
+        assert bool(told) is (checkout["state"] == "failed")
+        for problem in told:
+            assert (problem["code"], problem["phase"]) == ("coupon_used_up", "price_lock")
+            assert problem["context"] == {"coupon": "LIMITED10", "limit": 10}
+        if told:
+            cart = await one.expect(200, "DELETE", f"/carts/{one.cart_id}/coupon")
+            assert (cart["locked"], cart["coupon_code"], cart["discount_total"]) == (False, None, 0)
+    async with await psycopg.AsyncConnection.connect(stack.database_url) as connection:
+        counted = await connection.execute(
+            "SELECT redeemed, (SELECT count(*) FROM orders WHERE coupon_code = code AND discount_total > 0), "
+            "(SELECT count(*) FROM coupon_redemptions WHERE coupon_id = coupons.id AND given_back_at IS NULL) "
+            "FROM coupons WHERE code = 'LIMITED10'"
+        )
+        assert await counted.fetchall() == [(10, 10, 10)]
