@@ -6,14 +6,12 @@ from temporalio.exceptions import ApplicationError
 
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
-from checkout.domain.ids import new_attempt_id
 from checkout.domain.messages import AuthorizationInput
-from checkout.domain.words import Outcome
-from checkout.store.payments import add_attempt
+from checkout.domain.words import OnShortage, Outcome
 from tests.activities.checking_out import CheckingOut
-from tests.support.gateway import running_gateway
+from tests.support.gateway import GatewayServer
 from tests.support.shop import Basket
-from tests.support.shop_at_random import ShopAtRandom, hold_against_the_model
+from tests.support.shop_at_random import Begun, ShopAtRandom, hold_against_the_model
 
 
 class PhaseByPhase(ShopAtRandom):
@@ -23,27 +21,22 @@ class PhaseByPhase(ShopAtRandom):
         await super()._open(stock)
         self.adapter = self.gateway.adapter()
 
-    async def begin(self, basket: Basket) -> tuple[CheckingOut, int] | None:
+    async def begin(self, basket: Basket, on_shortage: OnShortage) -> Begun | str:
         checking = CheckingOut(self.shop, basket)
         try:
-            return checking, (await checking.until_priced()).total
+            locked = await checking.until_priced(on_shortage=on_shortage)
         except ApplicationError as error:
-            assert error.type == "insufficient_stock"  # noqa: PT017 - the model decides whether it is right
             await checking.undo()
-            return None
+            return str(error.type)
+        assert await checking.lock() == locked, "its answer was lost: it is asked again"
+        return Begun(checking, checking.id, locked.total)
+
+    async def order_for_nothing(self, checkout: CheckingOut) -> None:
+        await checkout.create()
+        await checkout.commit()
 
     async def pay_for(self, checkout: CheckingOut, token: str) -> Outcome | None:
-        attempt = new_attempt_id()
-        async with self.shop.sessions() as session, session.begin():
-            await add_attempt(
-                session,
-                attempt_id=attempt,
-                checkout_id=checkout.id,
-                cart_id=checkout.basket.cart_id,
-                gateway="simulated",
-                method="card",
-                token=token,
-            )
+        attempt = await checkout.attempt(token)
         authorization = PaymentAuthorization(self.shop.sessions, self.adapter)
         given = AuthorizationInput(checkout.id, checkout.basket.cart_id, attempt)
         answer = await checkout.run(authorization.authorize, given)
@@ -75,7 +68,7 @@ class PhaseByPhase(ShopAtRandom):
     @rule(data=st.data(), phase=st.sampled_from(["validate", "reserve", "lock", "create", "commit"]))
     def wake_up_late(self, data: st.DataObject, phase: str) -> None:
         sale = data.draw(st.sampled_from(self.model.closed))
-        self.run(self._late(sale.checkout, phase))
+        self.run(self._late(sale.checkout.handle, phase))
 
     async def _late(self, checkout: CheckingOut, phase: str) -> None:
         before = await checkout.row()
@@ -85,13 +78,11 @@ class PhaseByPhase(ShopAtRandom):
             assert (error.type, before["state"] == "completed") == ("checkout_closed", False)  # noqa: PT017 - either is right
         assert await checkout.row() == before
 
-    async def _close(self) -> None:
-        await super()._close()
-        if self.model.on_hand:
-            await self.adapter.close()
+    async def close(self) -> None:
+        await self.adapter.close()
+        await super().close()
 
 
-def test_a_shop_at_random_keeps_every_guarantee(database_url: str) -> None:
-    with running_gateway(database_url) as gateway:
-        machine = type("Shop", (PhaseByPhase,), {"database_url": database_url, "gateway": gateway})
-        hold_against_the_model(machine, examples=10, steps=20)
+def test_a_shop_at_random_keeps_every_guarantee(gateway_server: GatewayServer) -> None:
+    machine = type("Shop", (PhaseByPhase,), {"gateway": gateway_server})
+    hold_against_the_model(machine, examples=10, steps=30)

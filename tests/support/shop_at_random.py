@@ -1,11 +1,11 @@
-"""A shop at random: carts, prices, stock, starts, payments, cancels and expiries, held against a small model.
+"""A shop at random: carts, prices, stock, a coupon, starts, payments, cancels and expiries, held against a small model.
 
-After each step all invariants hold, and stock is what the model says. How a checkout is started, paid and given back is
-told by those who inherit: phase by phase, or by its workflow.
+After each step all invariants hold, and stock, redemptions and the gateway's money are what the model says. How a
+checkout is started, paid and given back is told by those who inherit: phase by phase, or by its workflow.
 """
 
 import asyncio
-import itertools
+import contextlib
 import os
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -22,9 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from checkout.domain.words import Outcome
+from checkout.domain.words import OnShortage, Outcome
 from checkout.runtime.database import create_sessions, engine_for
 from checkout.store.ledger import How, Refused, StockChange, change_stock
+from tests.support import databases
 from tests.support.gateway import GatewayServer
 from tests.support.invariants import check_invariants
 from tests.support.shop import Basket, Shop
@@ -33,7 +34,8 @@ T = TypeVar("T")
 SKUS = ("MUG", "BOOK", "PEN")
 #: How often a buyer may try.
 ATTEMPTS = 3
-_numbers = itertools.count()
+#: Makes shipping free, for two checkouts in all.
+COUPON, COUPON_LIMIT = "FREIGHT", 2
 
 #: `make test-stateful` asks for many, others each time; without it the same few are run each time.
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "0"))
@@ -61,18 +63,28 @@ quantities = st.dictionaries(st.sampled_from(SKUS), st.integers(1, 4), min_size=
 
 
 @dataclass
-class Sale:
-    """What the model knows of a running checkout: its lines, and the total that was told."""
+class Begun:
+    """A checkout with its prices locked: how those who inherit know it, its id, and the total that was told."""
 
-    checkout: Any
-    lines: dict[str, int]
+    handle: Any
+    id: str
     total: int
+
+
+@dataclass
+class Sale:
+    """What the model knows of a checkout: the lines that it holds, and what became of it."""
+
+    checkout: Begun
+    lines: dict[str, int]
+    coupon: bool
     declined: int = 0
+    outcome: Outcome | None = None
 
 
 @dataclass
 class Model:
-    """Units and prices by SKU, and what checkouts hold."""
+    """Units and prices by SKU, and the checkouts that run or have ended."""
 
     on_hand: dict[str, int] = field(default_factory=dict)
     price: dict[str, int] = field(default_factory=dict)
@@ -82,51 +94,61 @@ class Model:
     def held(self, sku: str) -> int:
         return sum(sale.lines.get(sku, 0) for sale in self.running)
 
-    def short(self, lines: dict[str, int]) -> bool:
-        return any(self.on_hand[sku] - self.held(sku) < quantity for sku, quantity in lines.items())
+    def redeemed(self) -> int:
+        """Uses of the coupon by what runs and what was sold; those that were undone are given back."""
+        sold = [sale for sale in self.closed if sale.outcome is Outcome.COMPLETED]
+        return sum(sale.coupon for sale in [*self.running, *sold])
 
-    def total(self, lines: dict[str, int]) -> int:
-        """Each line with 19 % rounded half up, and shipping for 490 with 93."""
+    def available(self, lines: dict[str, int]) -> dict[str, int]:
+        """What there is of each wanted line, at most what is wanted; lines without any left out."""
+        there_is = {sku: min(quantity, self.on_hand[sku] - self.held(sku)) for sku, quantity in lines.items()}
+        return {sku: quantity for sku, quantity in there_is.items() if quantity}
+
+    def refusal(self, lines: dict[str, int], *, coupon: bool, reduce: bool) -> str | None:
+        """The code with which a start is refused: stock is asked before the coupon."""
+        there_is = self.available(lines)
+        if there_is != lines and not (reduce and there_is):
+            return "insufficient_stock"
+        return "coupon_used_up" if coupon and self.redeemed() >= COUPON_LIMIT else None
+
+    def total(self, lines: dict[str, int], *, coupon: bool) -> int:
+        """Each line with 19 % rounded half up, and shipping for 490 with 93: free with the coupon."""
         nets = [self.price[sku] * quantity for sku, quantity in lines.items()]
-        return sum(net + (net * 19 * 2 + 100) // 200 for net in nets) + 490 + 93
+        return sum(net + (net * 19 * 2 + 100) // 200 for net in nets) + (0 if coupon else 490 + 93)
 
 
 class ShopAtRandom(RuleBasedStateMachine):
-    """Each run has SKUs of its own in a database that all share."""
+    """Each history has a database of its own, so that what one left cannot be met by the next."""
 
-    database_url: str
     gateway: GatewayServer
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.model = Model()
-        self.prefix = f"RUN{next(_numbers)}-"
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    @initialize(stock=st.dictionaries(st.sampled_from(SKUS), st.integers(0, 6)))
+    @initialize(stock=st.dictionaries(st.sampled_from(SKUS), st.integers(0, 9)))
     def open(self, stock: dict[str, int]) -> None:
         self.run(self._open(stock))
 
     async def _open(self, stock: dict[str, int]) -> None:
-        self.engine = engine_for(self.database_url)
-        self.shop = Shop(create_sessions(self.engine))
-        codes = dict(await self.shop.rows("SELECT code, id FROM warehouses"))
-        if codes:
-            self.shop.warehouses = codes
-        else:
-            await self.shop.open()
+        self.database = contextlib.ExitStack()
+        self.engine = engine_for(self.database.enter_context(databases.fresh_database()))
+        self.shop = await Shop(create_sessions(self.engine)).open()
         for sku in SKUS:
-            await self.shop.product(self.prefix + sku, 1000, {"FRA": stock.get(sku, 3), "LYS": 2})
-            self.model.on_hand[sku], self.model.price[sku] = stock.get(sku, 3) + 2, 1000
+            await self.shop.product(sku, 1000, {"FRA": stock.get(sku, 5), "LYS": 2})
+            self.model.on_hand[sku], self.model.price[sku] = stock.get(sku, 5) + 2, 1000
+        await self.shop.coupon(COUPON, kind="free_shipping", limit_total=COUPON_LIMIT)
 
-    @rule(sku=st.sampled_from(SKUS), amount=st.integers(0, 9999))
+    @rule(sku=st.sampled_from(SKUS), amount=st.just(0) | st.integers(1, 9999))
     def change_a_price(self, sku: str, amount: int) -> None:
-        self.run(
-            self.shop.execute("UPDATE prices SET amount = :a WHERE variant_id = :v", a=amount, v=self._variant(sku))
-        )
+        self.run(self._reprice(sku, amount))
+
+    async def _reprice(self, sku: str, amount: int) -> None:
+        await self.shop.execute("UPDATE prices SET amount = :a WHERE variant_id = :v", a=amount, v=self._variant(sku))
         self.model.price[sku] = amount
 
     @rule(sku=st.sampled_from(SKUS), code=st.sampled_from(["FRA", "LYS"]), quantity=st.integers(0, 6))
@@ -149,39 +171,59 @@ class ShopAtRandom(RuleBasedStateMachine):
         assert bool(refused) is (quantity < reserved), "below what is held, and only there, it is refused"
         return on_hand, reserved
 
-    @rule(lines=quantities)
-    def start(self, lines: dict[str, int]) -> None:
-        self.run(self._start(lines))
+    @rule(lines=quantities, reduce=st.booleans())
+    def start(self, lines: dict[str, int], reduce: bool) -> None:
+        self.run(self._start(lines, coupon=False, reduce=reduce))
 
-    async def _start(self, lines: dict[str, int]) -> None:
-        basket = await self.shop.cart({self.prefix + sku: quantity for sku, quantity in lines.items()})
-        begun = await self.begin(basket)
-        assert (begun is None) is self.model.short(lines), "refused for want of stock, and only then"
-        if begun is None:
+    @rule(sku=st.sampled_from(SKUS), quantity=st.integers(1, 6))
+    def start_with_the_coupon(self, sku: str, quantity: int) -> None:
+        self.run(self._start({sku: quantity}, coupon=True, reduce=True))
+
+    async def _start(self, lines: dict[str, int], *, coupon: bool, reduce: bool) -> None:
+        basket = await self.shop.cart(lines, coupon_code=COUPON if coupon else None)
+        begun = await self.begin(basket, OnShortage.REDUCE if reduce else OnShortage.FAIL)
+        refusal = self.model.refusal(lines, coupon=coupon, reduce=reduce)
+        assert (begun if isinstance(begun, str) else None) == refusal, "refused for a reason, and only then"
+        if isinstance(begun, str):
             return
-        checkout, total = begun
-        assert total == self.model.total(lines)
-        self.model.running.append(Sale(checkout, lines, total))
+        sale = Sale(begun, self.model.available(lines), coupon)
+        assert begun.total == self.model.total(sale.lines, coupon=coupon)
+        assert await self._adjustments(begun.id) == {
+            sku: (quantity, sale.lines.get(sku, 0))
+            for sku, quantity in lines.items()
+            if quantity != sale.lines.get(sku, 0)
+        }
+        self.model.running.append(sale)
+        if begun.total == 0:
+            await self.order_for_nothing(begun.handle)
+            self._close_sale(sale, Outcome.COMPLETED)
+
+    async def _adjustments(self, checkout_id: str) -> dict[str, tuple[int, int]]:
+        """What was wanted and what was taken, by SKU, where they differ."""
+        [(adjustments,)] = await self.shop.rows("SELECT adjustments FROM checkouts WHERE id = :id", id=checkout_id)
+        return {one["sku"]: (one["requested"], one["taken"]) for one in adjustments}
 
     @precondition(lambda self: self.model.running)
-    @rule(data=st.data(), token=st.sampled_from(["tok_visa", "tok_visa", "tok_chargeDeclined", "tok_captureFails"]))
+    @rule(data=st.data(), token=st.sampled_from(["tok_visa", "tok_chargeDeclined", "tok_captureFails"]))
     def pay(self, data: st.DataObject, token: str) -> None:
-        sale = data.draw(st.sampled_from(self.model.running))
-        self.run(self._pay(sale, token))
+        self.run(self._pay(data.draw(st.sampled_from(self.model.running)), token))
+
+    @precondition(lambda self: any(sale.declined for sale in self.model.running))
+    @rule()
+    def pay_by_another_card(self) -> None:
+        self.run(self._pay(next(sale for sale in self.model.running if sale.declined), "tok_visa"))
 
     async def _pay(self, sale: Sale, token: str) -> None:
+        for sku in sale.lines:  # what is in the cart never costs what it did when its price was locked
+            await self._reprice(sku, self.model.price[sku] + 1000)
         before = sale.declined
-        end = await self.pay_for(sale.checkout, token)
+        end = await self.pay_for(sale.checkout.handle, token)
         if token == "tok_chargeDeclined":
             sale.declined += 1
         expected = {"tok_visa": Outcome.COMPLETED, "tok_captureFails": Outcome.FAILED}.get(token)
         assert end == (expected or (Outcome.FAILED if before == ATTEMPTS - 1 else None))
-        if end is None:
-            return
-        self._close_sale(sale)
-        if end is Outcome.COMPLETED:
-            for sku, quantity in sale.lines.items():
-                self.model.on_hand[sku] -= quantity
+        if end is not None:
+            self._close_sale(sale, end)
 
     @precondition(lambda self: self.model.running)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.CANCELLED, Outcome.EXPIRED]))
@@ -189,17 +231,25 @@ class ShopAtRandom(RuleBasedStateMachine):
         self.run(self._undo(data.draw(st.sampled_from(self.model.running)), outcome))
 
     async def _undo(self, sale: Sale, outcome: Outcome) -> None:
-        await self.give_back(sale.checkout, outcome)
-        self._close_sale(sale)
+        await self.give_back(sale.checkout.handle, outcome)
+        self._close_sale(sale, outcome)
 
-    def _close_sale(self, sale: Sale) -> None:
+    def _close_sale(self, sale: Sale, outcome: Outcome) -> None:
+        sale.outcome = outcome
         self.model.running.remove(sale)
         self.model.closed.append(sale)
+        if outcome is Outcome.COMPLETED:
+            for sku, quantity in sale.lines.items():
+                self.model.on_hand[sku] -= quantity
 
     # -- told by those who inherit -------------------------------------------------------------------------------
 
-    async def begin(self, basket: Basket) -> tuple[Any, int] | None:
-        """Start a checkout; it and the total that was told (minor units), None where stock is short."""
+    async def begin(self, basket: Basket, on_shortage: OnShortage) -> Begun | str:
+        """Start a checkout, until its prices are locked; the code of the failure where it is refused."""
+        raise AssertionError("how is for those who inherit")
+
+    async def order_for_nothing(self, checkout: Any) -> None:
+        """Complete a checkout whose total is zero, where it does not do so by itself."""
         raise AssertionError("how is for those who inherit")
 
     async def pay_for(self, checkout: Any, token: str) -> Outcome | None:
@@ -210,31 +260,51 @@ class ShopAtRandom(RuleBasedStateMachine):
         """Cancel the checkout or let it expire."""
         raise AssertionError("how is for those who inherit")
 
+    # -- what holds after each step ------------------------------------------------------------------------------
+
     @invariant()
-    def guarantees_hold_and_stock_is_as_the_model_says(self) -> None:
+    def guarantees_hold_and_all_is_as_the_model_says(self) -> None:
         if self.model.on_hand:
             self.run(self._check())
 
-    async def _check(self) -> None:
+    async def _check(self, *, at_rest: bool = False) -> None:
         for sku in SKUS:
             [(on_hand, reserved)] = await self.shop.rows(
                 "SELECT sum(on_hand), sum(reserved) FROM stock WHERE variant_id = :v", v=self._variant(sku)
             )
             assert (on_hand, reserved) == (self.model.on_hand[sku], self.model.held(sku)), sku
-        await check_invariants(self.engine, await self.gateway.ledger(), at_rest=False)
+        assert await self.shop.execute("SELECT redeemed FROM coupons") == self.model.redeemed()
+        own = {checkout_id for (checkout_id,) in await self.shop.rows("SELECT id FROM checkouts")}
+        ledger = [item for item in await self.gateway.ledger() if item["checkout_id"] in own]
+        for sale in [*self.model.running, *self.model.closed]:
+            items = [item for item in ledger if item["checkout_id"] == sale.checkout.id]
+            held = sum(item["authorized"] - item["captured"] - item["voided"] for item in items)
+            kept = sum(item["captured"] - item["refunded"] for item in items)
+            assert (held, kept) == (0, sale.checkout.total if sale.outcome is Outcome.COMPLETED else 0), sale
+        await check_invariants(self.engine, ledger, at_rest=at_rest)
 
     def _variant(self, sku: str) -> int:
-        return self.shop.variants[self.prefix + sku]
+        return self.shop.variants[sku]
 
     def teardown(self) -> None:
         self.run(self._close())
         self.loop.close()
 
     async def _close(self) -> None:
-        if self.model.on_hand:
+        """Give up what still runs: in the end every checkout is all or nothing."""
+        if not self.model.on_hand:
+            return
+        try:
             for sale in list(self.model.running):
-                await self._undo(sale, Outcome.EXPIRED)
-            await self.engine.dispose()
+                await self._undo(sale, Outcome.CANCELLED)
+            await self._check(at_rest=True)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close what was opened, whatever became of it."""
+        await self.engine.dispose()
+        self.database.close()
 
 
 def hold_against_the_model(machine: type[ShopAtRandom], *, examples: int, steps: int) -> None:

@@ -3,10 +3,10 @@
 import contextlib
 from datetime import timedelta
 
-from checkout.domain.words import Outcome, State
-from tests.support.gateway import running_gateway
+from checkout.domain.words import OnShortage, Outcome, State
+from tests.support.gateway import GatewayServer
 from tests.support.shop import Basket
-from tests.support.shop_at_random import ShopAtRandom, hold_against_the_model
+from tests.support.shop_at_random import Begun, ShopAtRandom, hold_against_the_model
 from tests.support.temporal import temporal_environment
 from tests.workflows.engine import Run
 from tests.workflows.stage import Stage
@@ -22,14 +22,16 @@ class ByWorkflow(ShopAtRandom):
         self.stage = Stage(self.shop, self.gateway, self.engine, temporal.client, temporal, temporal.task_queue)
         await self.open_things.enter_async_context(self.stage.worker())
 
-    async def begin(self, basket: Basket) -> tuple[Run, int] | None:
-        run, view = await self.stage.start(basket)
+    async def begin(self, basket: Basket, on_shortage: OnShortage) -> Begun | str:
+        run, view = await self.stage.start(basket, on_shortage=on_shortage)
         if view.state is State.FAILED:
             assert view.failure is not None
-            assert view.failure.code == "insufficient_stock"
-            return None
+            return view.failure.code
         assert view.total is not None
-        return run, view.total
+        return Begun(run, run.checkout.checkout_id, view.total)
+
+    async def order_for_nothing(self, checkout: Run) -> None:
+        assert (await checkout.result()).outcome is Outcome.COMPLETED
 
     async def pay_for(self, checkout: Run, token: str) -> Outcome | None:
         view = await self.stage.pay(checkout, token)
@@ -43,15 +45,11 @@ class ByWorkflow(ShopAtRandom):
             assert (await checkout.result()).outcome is Outcome.EXPIRED
         assert (await self.stage.row(checkout))["state"] == outcome
 
-    async def _close(self) -> None:
-        if self.model.on_hand:
-            for sale in list(self.model.running):
-                await self._undo(sale, Outcome.CANCELLED)
-            await self.open_things.aclose()
-        await super()._close()
+    async def close(self) -> None:
+        await self.open_things.aclose()
+        await super().close()
 
 
-def test_a_shop_at_random_keeps_every_guarantee_by_its_workflows(database_url: str) -> None:
-    with running_gateway(database_url) as gateway:
-        machine = type("Shop", (ByWorkflow,), {"database_url": database_url, "gateway": gateway})
-        hold_against_the_model(machine, examples=4, steps=15)
+def test_a_shop_at_random_keeps_every_guarantee_by_its_workflows(gateway_server: GatewayServer) -> None:
+    machine = type("Shop", (ByWorkflow,), {"gateway": gateway_server})
+    hold_against_the_model(machine, examples=4, steps=25)
