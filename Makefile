@@ -43,8 +43,11 @@ test-e2e: $(READY) ## end to end: real processes, real HTTP
 	$(PYTEST) -n $(WORKERS) tests/api tests/cli tests/deploy tests/e2e
 
 STATEFUL_EXAMPLES ?= 200
-test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) histories, other ones each time
-	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) tests/workflows/test_stateful.py tests/activities/test_stateful.py tests/activities/test_no_drift.py
+test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) histories, others each time (or those of SEED)
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; \
+	echo "these again: make test-stateful STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) SEED=$$seed"; \
+	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) --timeout=0 --hypothesis-seed=$$seed \
+		tests/workflows/test_stateful.py tests/activities/test_stateful.py tests/activities/test_no_drift.py
 
 chaos: $(READY) ## the whole crash matrix: every process killed in the middle of every phase, and a storm of kills
 	$(PYTEST) -m "chaos or not chaos" tests/e2e/test_crash_matrix.py
