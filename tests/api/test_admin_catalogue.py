@@ -229,15 +229,15 @@ async def test_a_product_from_nothing_to_sold(shop: Shop) -> None:
 
 
 async def test_goods_that_are_refused_name_the_field(shop: Shop) -> None:
-    await shop.refused("product/create", "handle: must be letters", **PRODUCT | {"handle": "a b"})
+    await shop.refused("product/create", "must be letters", **PRODUCT | {"handle": "a b"})
     await shop.refused("product/create", "handle: there is one with teapot already", **PRODUCT | {"handle": "teapot"})
-    await shop.refused("variant/create", "handle: there is no product 'jug'", **VARIANT)
+    await shop.refused("variant/create", "Product: there is no product 'jug'", **VARIANT)
     await shop.refused(
         "variant/create", "sku: there is one with KETTLE already", **VARIANT | {"handle": "kettle", "sku": "KETTLE"}
     )
-    await shop.refused("price/create", "currency: 'EURO' is no ISO", sku="KETTLE", currency="EURO", price="1")
-    await shop.refused("price/create", "price: '1.999' has 3 decimals", sku="KETTLE", currency="GBP", price="1.999")
-    await shop.refused("price/create", "sku: there is no variant 'X'", sku="X", currency="GBP", price="1")
+    await shop.refused("price/create", "'EURO' is no ISO", sku="KETTLE", currency="EURO", price="1")
+    await shop.refused("price/create", "'1.999' has 3 decimals", sku="KETTLE", currency="GBP", price="1.999")
+    await shop.refused("price/create", "SKU: there is no variant 'X'", sku="X", currency="GBP", price="1")
     await shop.refused("price/create", "variant_id, currency: there is one", sku="KETTLE", currency="EUR", price="1")
     assert await shop.value("SELECT count(*) FROM products") == 27
 
@@ -247,7 +247,7 @@ async def test_a_price_is_edited_as_a_decimal_and_its_carts_see_that_it_moved(sh
     assert 'value="89.00"' in await shop.page(f"price/edit/{key};EUR")
     before = await shop.value("SELECT updated_at FROM prices WHERE variant_id = :v AND currency = 'EUR'", v=key)
     await shop.save(f"price/edit/{key};EUR", price="79.5", currency="USD", sku="TOTE")
-    await shop.refused(f"price/edit/{key};EUR", "price: '7,5' is no decimal number", price="7,5")
+    await shop.refused(f"price/edit/{key};EUR", "'7,5' is no decimal number", price="7,5")
     rows = await shop.rows("SELECT currency, amount FROM prices WHERE variant_id = :v ORDER BY 1", v=key)
     assert rows == [("EUR", 7950), ("USD", 9800)]
     assert await shop.value("SELECT max(updated_at) FROM prices WHERE variant_id = :v", v=key) > before
@@ -313,13 +313,13 @@ async def test_a_coupon_from_words_to_columns_and_back(shop: Shop) -> None:
 
 
 async def test_rules_that_are_refused_change_nothing(shop: Shop) -> None:
-    await shop.refused("coupon/create", "percent: must be from 0.01 to 100", **COUPON | {"percent": "0"})
+    await shop.refused("coupon/create", "must be from 0.01 to 100", **COUPON | {"percent": "0"})
     await shop.refused("coupon/create", "code: there is one with WELCOME10 already", **COUPON | {"code": "Welcome10"})
     rate = {"country": "DE", "region": "", "tax_class": "standard"}
-    await shop.refused("tax-rate/create", "percent: must be from 0 to 100 percent", **rate, percent="101")
+    await shop.refused("tax-rate/create", "must be from 0 to 100 percent", **rate, percent="101")
     await shop.refused("tax-rate/create", "country, region, tax_class: there is one with DE", **rate, percent="19")
     await shop.refused(
-        "exchange-rate/create", "rate: must be above zero", base="EUR", currency="USD", date="2030-01-01", rate="0"
+        "exchange-rate/create", "must be above zero", base="EUR", currency="USD", date="2030-01-01", rate="0"
     )
     for table, rows in (("coupons", 2), ("exchange_rates", 11), ("promotions", 0)):
         assert await shop.value(f"SELECT count(*) FROM {table}") == rows  # noqa: S608 - fixed names
@@ -339,16 +339,16 @@ async def test_a_limit_below_what_was_redeemed_is_refused(shop: Shop) -> None:
 async def test_promotions_that_contradict_each_other_are_refused(shop: Shop) -> None:
     await shop.save("promotion/create", **PROMOTION, ends_at="2030-02-01T00:00")
     other = PROMOTION | {"code": "SALE2", "percent": "15"}
-    await shop.refused("promotion/create", "product_handle: contradicts the promotion 'SALE'", **other)
+    await shop.refused("promotion/create", "Product: contradicts the promotion 'SALE'", **other)
     await shop.refused(
-        "promotion/create", "product_handle: contradicts the promotion 'SALE'", **other, starts_at="2030-01-31T23:59"
+        "promotion/create", "Product: contradicts the promotion 'SALE'", **other, starts_at="2030-01-31T23:59"
     )
     await shop.save("promotion/create", **other, starts_at="2030-02-01T00:00")
     await shop.save("promotion/create", **other | {"code": "SALE3", "product_handle": "kettle"})
     await shop.save("promotion/create", **{k: v for k, v in other.items() if k != "active"} | {"code": "SALE4"})
     await shop.refused(
         f"promotion/edit/{await shop.key('promotions', 'code', 'SALE3')}",
-        "product_handle: contradicts the promotion 'SALE'",
+        "Product: contradicts the promotion 'SALE'",
         **other | {"code": "SALE3"},
     )
     path = f"promotion/edit/{await shop.key('promotions', 'code', 'SALE')}"
@@ -394,3 +394,42 @@ async def test_a_database_that_is_away_is_503() -> None:
             answer = await client.get(f"{BASE}/product/list")
     assert answer.status_code == 503
     assert "The database does not answer." in answer.text
+
+
+_ORDERED = (
+    """
+    INSERT INTO price_snapshots (checkout_id, cart_id, currency, sub_total, discount_total, shipping_total,
+        shipping_tax_total, tax_total, total, tax_breakdown)
+    VALUES ('chk_a', 'cart_chk_a', 'EUR', 5000, 0, 0, 0, 950, 5950, '[{"rate": "19", "name": "T<a>x"}]') RETURNING 1
+    """,
+    """
+    INSERT INTO price_snapshot_lines (checkout_id, variant_id, position, sku, name, quantity, currency, unit_price,
+        sub_total, discount_total, tax_total, total)
+    VALUES ('chk_a', 1, 1, 'KETTLE', 'Kettle', 2, 'EUR', 2500, 5000, 0, 950, 5950) RETURNING 1
+    """,
+    """
+    INSERT INTO orders (reference, checkout_id, cart_id, session_id, status, currency, sub_total, discount_total,
+        shipping_total, tax_total, total, email)
+    VALUES ('ORD-1', 'chk_a', 'cart_chk_a', 's', 'pending', 'EUR', 5000, 0, 0, 950, 5950, 'a@example.com') RETURNING 1
+    """,
+    """
+    INSERT INTO order_lines (order_reference, variant_id, position, sku, name, quantity, unit_price, sub_total,
+        discount_total, tax_total, total)
+    VALUES ('ORD-1', 1, 1, 'KETTLE', 'Kettle', 2, 2500, 5000, 0, 950, 5950) RETURNING 1
+    """,
+)
+
+
+async def test_what_was_ordered_is_shown_as_people_write_it(shop: Shop) -> None:
+    """Amounts with their currency, those of lines too; documents as JSON."""
+    shop.variants["KETTLE"] = await shop.key("variants", "sku", "KETTLE")
+    shop.warehouses["main"] = await shop.key("warehouses", "code", "main")
+    await shop.hold("chk_a", "KETTLE", 2)
+    for statement in _ORDERED:
+        await shop.value(statement)
+    snapshot, order = await shop.page("price-snapshot/details/chk_a"), await shop.page("order/details/ORD-1")
+    for page in (snapshot, order):
+        assert "2 × KETTLE: 59.50 EUR" in page
+        assert "9.50 EUR" in page
+    assert "&#34;rate&#34;: &#34;19&#34;" in snapshot
+    assert "T&lt;a&gt;x" in snapshot

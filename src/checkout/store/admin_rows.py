@@ -195,9 +195,6 @@ class OrderLine:
     quantity: int
     total: int
 
-    def __str__(self) -> str:
-        return f"{self.quantity} × {self.sku}: {self.total}"
-
 
 class PriceSnapshot:
     """The frozen prices of a checkout, with their lines."""
@@ -215,9 +212,6 @@ class PriceSnapshotLine:
     sku: str
     quantity: int
     total: int
-
-    def __str__(self) -> str:
-        return f"{self.quantity} × {self.sku}: {self.total}"
 
 
 def _one(row: type[Any], join: str | None = None) -> Any:

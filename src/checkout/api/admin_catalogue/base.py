@@ -1,9 +1,11 @@
 """What the views share: rows that are edited by rules, rows that are there to read only."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from markupsafe import Markup
 from sqladmin import ModelView
 from sqlalchemy import Select, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -31,6 +33,14 @@ def money(row: Any, name: str) -> str:
     return f"{format_amount(amount, currency)} {currency}"
 
 
+def priced_lines(row: Any, name: str) -> list[str]:
+    """The lines of an order or a snapshot, whose amounts are in its currency."""
+    return [
+        f"{line.quantity} × {line.sku}: {format_amount(line.total, row.currency)} {row.currency}"
+        for line in getattr(row, name)
+    ]
+
+
 def percent(row: Any, name: str) -> str:
     """Basis points as percent."""
     value = getattr(row, name)
@@ -48,6 +58,13 @@ def moment(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def document(value: list[Any] | dict[str, Any]) -> str:
+    """A JSON document as it can be read; a list of words as one, and nothing for an empty one."""
+    if not value or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return ", ".join(value)
+    return Markup('<pre class="mb-0">{}</pre>').format(json.dumps(value, indent=2, ensure_ascii=False))
+
+
 class View(ModelView):
     """A table that is shown: by page, searched by whole words of indexed columns."""
 
@@ -56,7 +73,12 @@ class View(ModelView):
     can_delete = False
     can_export = False
     page_size = 25
-    column_type_formatters: ClassVar[dict[type, Any]] = {**ModelView.column_type_formatters, datetime: moment}
+    column_type_formatters: ClassVar[dict[type, Any]] = {
+        **ModelView.column_type_formatters,
+        datetime: moment,
+        list: document,
+        dict: document,
+    }
     column_type_formatters_detail = column_type_formatters
 
     def __init__(self) -> None:
@@ -118,9 +140,14 @@ class RuleView(View):
             try:
                 columns = await self.complete(session, dict(data), None if is_created else model)
             except InvalidValue as error:
-                raise Refused(str(error)) from None
+                raise Refused(f"{self._label(error.field)}: {error.reason}") from None
         data.clear()
         data.update(columns)
+
+    def _label(self, name: str) -> str:
+        """A field as the form calls it."""
+        form = self.new_form()
+        return str(form[name].label.text) if name in form else name
 
     async def insert_model(self, request: Request, data: dict[str, Any]) -> Any:
         """Write a new row."""

@@ -111,8 +111,12 @@ class RuleForm(Form):
         return not self.errors
 
     def _refuse(self, error: InvalidValue) -> None:
-        field: Field = self._fields.get(error.field) or next(iter(self._fields.values()))
-        field.errors = [*field.errors, str(error)]
+        field: Field | None = self._fields.get(error.field)
+        if field is None:
+            field, reason = next(iter(self._fields.values())), str(error)
+        else:
+            reason = error.reason
+        field.errors = [*field.errors, reason]
 
 
 class ProductForm(RuleForm):

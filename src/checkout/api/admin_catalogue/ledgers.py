@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar
 
-from checkout.api.admin_catalogue.base import ReadOnlyView, money
+from checkout.api.admin_catalogue.base import ReadOnlyView, money, priced_lines
 from checkout.store import admin_rows as row
 
 _TOTALS = ("sub_total", "discount_total", "shipping_total", "tax_total", "total")
 _MONEY = dict.fromkeys((*_TOTALS, "shipping_tax_total", "amount", "authorized", "captured", "refunded"), money)
+_LINES = {**_MONEY, "lines": priced_lines}
 _NEWEST = ("created_at", True)
 
 
@@ -29,7 +30,7 @@ class OrderView(ReadOnlyView, model=row.Order):
     column_list: ClassVar[Any] = ["reference", "status", "total", "email", "checkout_id", "created_at"]
     column_details_list: ClassVar[Any] = "__all__"
     column_formatters: ClassVar[Any] = _MONEY
-    column_formatters_detail: ClassVar[Any] = _MONEY
+    column_formatters_detail: ClassVar[Any] = _LINES
     column_searchable_list: ClassVar[Any] = ["reference", "checkout_id", "session_id", "customer_id"]
     column_default_sort: ClassVar[Any] = _NEWEST
     non_link_related_fields: ClassVar[Any] = ["lines"]
@@ -42,7 +43,7 @@ class PriceSnapshotView(ReadOnlyView, model=row.PriceSnapshot):
     column_list: ClassVar[Any] = ["checkout_id", "total", "tax_total", "coupon_code", "created_at", "discarded_at"]
     column_details_list: ClassVar[Any] = "__all__"
     column_formatters: ClassVar[Any] = _MONEY
-    column_formatters_detail: ClassVar[Any] = _MONEY
+    column_formatters_detail: ClassVar[Any] = _LINES
     column_searchable_list: ClassVar[Any] = ["checkout_id", "cart_id"]
     column_default_sort: ClassVar[Any] = _NEWEST
     non_link_related_fields: ClassVar[Any] = ["lines"]
