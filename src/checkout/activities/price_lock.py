@@ -7,6 +7,7 @@ from checkout.activities.phase import Raced, run_phase, run_racing_phase
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PriceLockInput, PricesLocked
+from checkout.domain.money import format_amount
 from checkout.domain.pricing import Pricing, price_cart
 from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
@@ -95,7 +96,8 @@ async def _mismatch(
         ],
         **({"adjustments": held.checkout.adjustments} if held.checkout.adjustments else {}),
     }
-    return DefiniteFailure("total_mismatch", f"the total is {pricing.total}, not {expected}", context)
+    now, then = (format_amount(total, pricing.currency) for total in (pricing.total, expected))
+    return DefiniteFailure("total_mismatch", f"the total is {now} {pricing.currency}, not {then}", context)
 
 
 async def _discard(session: Session, given: CompensationInput) -> Compensated:

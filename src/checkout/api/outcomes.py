@@ -4,6 +4,7 @@ from checkout.api.models.base import Failure
 from checkout.api.models.checkouts import LiveCheckout
 from checkout.api.problems import Problem
 from checkout.domain import errors
+from checkout.domain.money import format_amount
 from checkout.domain.words import Phase, State
 from checkout.payments.port import DeclineCode
 
@@ -60,12 +61,14 @@ def closing(checkout_id: str | None = None) -> Problem:
 
 def total_mismatch(checkout: LiveCheckout, expected_total: int | None) -> Problem | None:
     """409 where the buyer was shown another total (minor units) than the running checkout's."""
-    if expected_total is None or checkout.totals is None or checkout.totals.total == expected_total:
+    totals, currency = checkout.totals, checkout.currency
+    if expected_total is None or totals is None or currency is None or totals.total == expected_total:
         return None
+    now, then = (format_amount(total, currency) for total in (totals.total, expected_total))
     return Problem(
         "total_mismatch",
-        f"The running checkout's total is {checkout.totals.total}, not {expected_total}.",
-        context={"total": checkout.totals.total, "expected_total": expected_total, "currency": checkout.currency},
+        f"The running checkout's total is {now} {currency}, not {then}.",
+        context={"total": totals.total, "expected_total": expected_total, "currency": currency},
         checkout_id=checkout.id,
     )
 

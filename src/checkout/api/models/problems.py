@@ -61,7 +61,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **_CHECKOUT,
     },
     "total_mismatch": {
-        "detail": "The total is 5938, not 5000.",
+        "detail": "The total is 59.38 EUR, not 50.00.",
         "phase": "price_lock",
         "context": {
             "total": 5938,
