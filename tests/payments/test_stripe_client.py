@@ -170,6 +170,27 @@ async def test_a_token_becomes_a_payment_method_once(empty_stripe: StripeServer,
     assert declined.value.code is DeclineCode.INVALID_TOKEN
 
 
+async def test_a_card_that_is_sent_again_after_its_decline_is_a_decline(
+    empty_stripe: StripeServer, gateway: StripeGateway
+) -> None:
+    """A storefront's slip: Stripe takes a PaymentMethod once. The buyer has another try, and the checkout goes on."""
+    card = {"number": "4000000000009995", "exp_month": "12", "exp_year": "2040", "cvc": "123"}
+    given = {"type": "card", **{f"card[{name}]": value for name, value in card.items()}}
+    token = str(empty_stripe.post("/payment_methods", **given)["id"])
+    first, beside = await create(gateway, token), await create(gateway, token, key="beside")
+    with pytest.raises(Declined) as declined:
+        await gateway.confirm(first.payment_id, key="1")
+    assert declined.value.code is DeclineCode.INSUFFICIENT_FUNDS
+    with pytest.raises(Declined) as declined:
+        await gateway.confirm(beside.payment_id, key="2")
+    assert declined.value.code is DeclineCode.INVALID_TOKEN
+    with pytest.raises(Declined) as declined:
+        await create(gateway, token, key="again")
+    assert declined.value.code is DeclineCode.INVALID_TOKEN
+    with pytest.raises(Refused):
+        await gateway.confirm((await gateway.cancel(beside.payment_id, key="3")).payment_id, key="4")
+
+
 @pytest.mark.parametrize(
     "token",
     [

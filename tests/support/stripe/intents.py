@@ -112,6 +112,8 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         ):  # docs.stripe.com/currencies
             raise ApiError(400, "invalid_request", "The last digit has to be 0.", param="amount")
         method = None if given is None else _method(given)
+        if getattr(method, "_used", False):
+            _use(method)
         super().__init__(payment_method=None if method is None else method.id, **data)
         self.payment_method_types = allowed or ["card"]
         self.amount_capturable = 0
@@ -247,7 +249,9 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         tell("payment_intent.requires_action", self)
 
     def _authorize(self) -> None:
-        card = _method(self.payment_method)._behaviour()
+        method = _method(self.payment_method)
+        _use(method)
+        card = method._behaviour()
         amount = self.amount * card.percent // 100
         charge = Charge(amount=amount, currency=self.currency, source=self.payment_method, capture=False)
         charge.payment_intent, charge.metadata = self.id, dict(self.metadata)
@@ -280,6 +284,14 @@ def _method(id: str | None) -> Any:  # noqa: A002
         return Method._api_retrieve(id)
     except resources.UserError:
         raise missing("payment_method", str(id), 400) from None
+
+
+def _use(method: Any) -> None:
+    """api/payment_methods/attach: without a Customer it can be used once. The error has neither code nor parameter."""
+    if getattr(method, "_used", False):
+        message = "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment."
+        raise resources.UserError(400, message)
+    method._used = True
 
 
 def _details(number: str) -> dict[str, str]:

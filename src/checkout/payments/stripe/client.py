@@ -105,14 +105,10 @@ class StripeGateway:
                 key,
                 card_matters=True,
             )
-        except Refused as refusal:
-            payment = await self.fetch(payment_id)
-            if payment.status is GatewayStatus.DECLINED:
-                code = payment.decline_code or DeclineCode.CARD_DECLINED
-                raise Declined(code, payment, gateway_code=payment.gateway_code) from None
-            if payment.status not in {GatewayStatus.AUTHORIZED, GatewayStatus.REQUIRES_ACTION}:
-                raise refusal from None
-            return payment
+        except (Refused, Declined) as answer:
+            if isinstance(answer, Declined) and answer.payment is not None:
+                raise
+            return await self._confirmed_before(payment_id, answer)
         payment = payment_of(intent.to_dict())
         if payment.status is GatewayStatus.PENDING:
             payment = await self.fetch(payment_id)
@@ -231,6 +227,19 @@ class StripeGateway:
                 http_client=stripe.AIOHTTPClient(timeout=self._timeout, session=self._session),
             )
         return self._client.v1
+
+    async def _confirmed_before(self, payment_id: str, answer: Refused | Declined) -> Payment:
+        """The payment, where a confirm was answered so because an earlier one counts; raises what else it comes to."""
+        payment = await self.fetch(payment_id)
+        if payment.status in {GatewayStatus.AUTHORIZED, GatewayStatus.REQUIRES_ACTION}:
+            return payment
+        if payment.status is GatewayStatus.DECLINED:
+            raise Declined(payment.decline_code or DeclineCode.CARD_DECLINED, payment) from None
+        if payment.status is GatewayStatus.PENDING:
+            raise Unavailable("Stripe is still processing the payment") from None
+        if payment.status is GatewayStatus.CREATED or isinstance(answer, Refused):
+            raise answer from None
+        raise Refused("not_confirmable", f"the payment is {payment.status}") from None
 
     async def _refund_of(self, payment_id: str, key: str) -> stripe.Refund | None:
         """The refund that was made under a key, also where Stripe kept a fault for it or has forgotten the key."""

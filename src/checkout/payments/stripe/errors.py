@@ -16,6 +16,8 @@ from checkout.runtime.settings import PREFIX
 FAILURES = (stripe.StripeError, aiohttp.ClientError, TimeoutError)
 #: The parameters in which a buyer's token is passed on.
 _TOKEN_PARAMETERS = frozenset({"payment_method", "card[token]", "card"})
+#: Of parameters of ours, although they sound like the buyer's.
+_OURS = frozenset({"payment_method_types_no_longer_supported"})
 
 
 def gateway_error(failure: Exception, *, card_matters: bool) -> GatewayError:
@@ -25,7 +27,7 @@ def gateway_error(failure: Exception, *, card_matters: bool) -> GatewayError:
     if isinstance(failure, stripe.CardError):
         return _declined(failure) if card_matters else Refused(failure.code or "card_error", _sentence(failure))
     if isinstance(failure, stripe.InvalidRequestError):
-        if card_matters and failure.param in _TOKEN_PARAMETERS:
+        if card_matters and _is_about_the_token(failure):
             return Declined(decline_code(("resource_missing",)), gateway_code=failure.code, detail=_sentence(failure))
         return Refused(failure.code or "invalid_request", _sentence(failure))
     return Unavailable(_why(failure))
@@ -43,6 +45,14 @@ def is_kept_fault(failure: Exception) -> bool:
     return any(
         name.lower() == "idempotent-replayed" and value == "true" for name, value in (failure.headers or {}).items()
     )
+
+
+def _is_about_the_token(failure: stripe.InvalidRequestError) -> bool:
+    """Whether the buyer's payment method is at fault. One that was used before is refused without a code, by name."""
+    code = failure.code or ""
+    if failure.param in _TOKEN_PARAMETERS or (code.startswith("payment_method_") and code not in _OURS):
+        return True
+    return not code and "PaymentMethod" in _sentence(failure)
 
 
 def _declined(failure: stripe.CardError) -> Declined:
