@@ -10,6 +10,7 @@ from tests.activities.checking_out import CheckingOut, refusal, stock
 from tests.support.at_once import at_once
 from tests.support.invariants import check_invariants
 from tests.support.shop import Shop
+from tests.support.statements import sent
 
 
 @pytest.fixture
@@ -53,6 +54,55 @@ async def test_the_order_has_the_frozen_prices_whatever_changes(checking: Checki
     assert (drift["checkout_id"], drift["frozen_total"]) == (checking.id, frozen)
     assert drift["current_total"] != frozen
     await check_invariants(engine)
+
+
+async def age(shop: Shop) -> None:
+    """Have everything that has changed so far have done so before the prices were frozen, an hour ago."""
+    await shop.execute("UPDATE price_changes SET changed_at = changed_at - interval '2 hours'")
+    await shop.execute("UPDATE price_snapshots SET created_at = created_at - interval '1 hour'")
+
+
+SINCE = [
+    *CHANGES[:4],
+    "UPDATE tax_rates SET percent = 25",
+    "UPDATE shipping_options SET amount = amount + 100",
+    CHANGES[6],
+]
+
+
+@pytest.mark.parametrize("change", SINCE)
+async def test_every_change_since_the_prices_were_frozen_is_seen(checking: CheckingOut, change: str) -> None:
+    await age(checking.shop)
+    await checking.shop.execute(change)
+    with capture_logs() as logs:
+        await checking.create()
+    assert [log["event"] for log in logs] == ["price_drift"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE coupons SET ends_at = now() - interval '1 minute'",
+        (
+            "INSERT INTO promotions (code, name, kind, basis_points, starts_at) "
+            "VALUES ('P', 'P', 'order_percentage', 9000, now() - interval '1 minute')"
+        ),
+    ],
+)
+async def test_a_window_that_opened_or_closed_since_then_is_seen(checking: CheckingOut, change: str) -> None:
+    await checking.shop.execute(change)
+    await age(checking.shop)
+    with capture_logs() as logs:
+        await checking.create()
+    assert [log["event"] for log in logs] == ["price_drift"]
+
+
+async def test_prices_are_not_reckoned_again_where_nothing_changed(checking: CheckingOut) -> None:
+    await age(checking.shop)
+    with sent() as statements:
+        await checking.create()
+    assert any("INTO orders" in statement for statement, _ in statements)
+    assert not any("tax_rates" in statement for statement, _ in statements)
 
 
 async def test_a_drift_within_the_tolerance_is_not_logged(checking: CheckingOut) -> None:

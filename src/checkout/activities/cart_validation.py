@@ -13,7 +13,7 @@ from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import payments
-from checkout.store.closing import close_undone, lock_cart
+from checkout.store.closing import close_undone, hold_cart
 from checkout.store.fence import begin, begin_compensation, finish
 from checkout.store.held import Held
 from checkout.store.reserving import CartDemand, read_demand
@@ -53,14 +53,13 @@ async def _validate(session: Session, given: CartValidationInput) -> CartValidat
         return answer
     demand = await read_demand(session, given.cart_id)
     _check(held, demand, given.on_shortage)
-    await lock_cart(session, held)
     result = CartValidated(
         version=0,
         currency=held.cart.currency,
         lines=len(demand.lines),
         units=sum(line.quantity for line in demand.lines),
     )
-    return await finish(session, held, PHASE, State.RESERVING, result)
+    return await finish(session, held, PHASE, State.RESERVING, result, hold_cart(held))
 
 
 def _check(held: Held, demand: CartDemand, on_shortage: OnShortage) -> None:

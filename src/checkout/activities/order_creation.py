@@ -52,10 +52,12 @@ class OrderCreation:
         if (answer := held.answer(OrderCreated)) is not None:
             return answer
         reference = new_order_reference()
-        if not await orders.create_order(session, given.checkout_id, reference):
+        made = await orders.create_order(session, given.checkout_id, reference)
+        if made is None:
             detail = "units that the order needs are not held any more"
             raise DefiniteFailure("reservation_missing", detail, benign=False)
-        await self._note_drift(session, held, given.price_drift_tolerance)
+        if made.drifted:
+            await self._note_drift(session, held, given.price_drift_tolerance)
         columns: dict[str, Any] = {}
         if given.funds_until is not None:
             columns["expires_at"] = datetime.fromisoformat(given.funds_until)

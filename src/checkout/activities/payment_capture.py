@@ -129,13 +129,13 @@ async def _captured(
         await payments.record(session, other, **settled_columns(theirs))
     if begun.unused:
         await payments.discard_unused(session, begun.checkout_id)
-    await payments.record(session, begun.attempt_id, status="captured", captured=payment.captured)
     return await finish(
         session,
         held,
         PHASE,
         State.COMMITTING,
         Captured(version=0, amount=payment.captured),
+        payments.recorded(begun.attempt_id, status="captured", captured=payment.captured),
         payment_status=PaymentStatus.CAPTURED.value,
     )
 

@@ -153,13 +153,13 @@ async def _arrived(session: Session, attempt: Attempt, payment: Payment) -> Fund
     held = await _enter_funds(session, attempt)
     if (answer := held.answer(Funds)) is not None:
         return answer
-    await payments.record(session, attempt.id, status="authorized", authorized=payment.authorized)
     return await finish(
         session,
         held,
         Phase.PAYMENT_CAPTURE,
         State.CAPTURING,
         Funds(version=0, arrived=True, missing=0, unowed=payment.unowed - payment.returned),
+        payments.recorded(attempt.id, status="authorized", authorized=payment.authorized),
         key=attempt.key,
         payment_status=PaymentStatus.AUTHORIZED.value,
         next_action=None,

@@ -84,7 +84,7 @@ async def waits(session: Session, attempt: Attempt, payment: Payment) -> Authori
         return answer
     pending = payment.status is GatewayStatus.PENDING
     status = PaymentStatus.PENDING if pending else PaymentStatus.REQUIRES_ACTION
-    await payments.record(session, attempt.id, status=status.value, authorized=payment.authorized)
+    recorded = payments.recorded(attempt.id, status=status.value, authorized=payment.authorized)
     result = Authorization(
         version=0,
         authorized=False,
@@ -98,6 +98,7 @@ async def waits(session: Session, attempt: Attempt, payment: Payment) -> Authori
         PHASE,
         State.CREATING_ORDER if pending else State.REQUIRES_ACTION,
         result,
+        recorded,
         key=attempt.key,
         payment_status=status.value,
         next_action=None if payment.next_action is None else next_action_document(payment.next_action),
@@ -110,7 +111,7 @@ async def authorized(session: Session, attempt: Attempt, payment: Payment) -> Au
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
         return answer
-    await payments.record(session, attempt.id, status="authorized", authorized=payment.authorized)
+    recorded = payments.recorded(attempt.id, status="authorized", authorized=payment.authorized)
     result = Authorization(
         version=0,
         authorized=True,
@@ -123,6 +124,7 @@ async def authorized(session: Session, attempt: Attempt, payment: Payment) -> Au
         PHASE,
         State.CREATING_ORDER,
         result,
+        recorded,
         key=attempt.key,
         payment_status=PaymentStatus.AUTHORIZED.value,
         next_action=None,
@@ -137,7 +139,7 @@ async def decline(session: Session, attempt: Attempt, code: DeclineCode, why: Ma
         return answer
     left = held.checkout.attempts_left - 1
     failure = Failure(code.value, PHASE, _SENTENCES[code], {"attempts_left": left}, _now())
-    await payments.record(session, attempt.id, status="declined", code=failure.code, message=failure.detail, **why)
+    recorded = payments.recorded(attempt.id, status="declined", code=failure.code, message=failure.detail, **why)
     return await finish(
         session,
         held,
@@ -145,6 +147,7 @@ async def decline(session: Session, attempt: Attempt, code: DeclineCode, why: Ma
         # With no attempt left the checkout is about to be undone: nobody is asked to pay again.
         State.AWAITING_PAYMENT if left > 0 else State.AUTHORIZING,
         Authorization(version=0, authorized=False, attempts_left=left, declined=failure),
+        recorded,
         key=attempt.key,
         attempts_left=left,
         payment_status=PaymentStatus.NONE.value,

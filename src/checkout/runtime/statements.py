@@ -7,6 +7,8 @@ pool. What builds statements or loads objects takes SQLAlchemy's session; a :cla
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import psycopg
@@ -73,6 +75,28 @@ class Statement:
     async def run(self, session: Session, parameters: Row) -> None:
         """For its effect alone."""
         await self.rows(session, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An INSERT or UPDATE of fixed text with its parameters: made by itself, or in one round trip with another."""
+
+    sql: str
+    parameters: Row
+
+    async def run(self, session: Session) -> None:
+        """Make it by itself."""
+        await together(self.sql).run(session, self.parameters)
+
+
+@cache
+def together(sql: str, *changes: str) -> Statement:
+    """A statement that makes changes as well; all of it sees the rows as they were before, so none may need another's.
+
+    A parameter of one name is the same in all of them.
+    """
+    parts = ", ".join(f"change_{number} AS ({change})" for number, change in enumerate(changes))
+    return Statement(f"WITH {parts} {sql}" if parts else sql)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 
 from checkout.domain.messages import CompensationInput
-from checkout.runtime.statements import Session, Statement
+from checkout.runtime.statements import Change, Session, Statement
 from checkout.store.fence import failure_document
 from checkout.store.held import Held
 
@@ -13,9 +13,9 @@ class NotYetUndone(Exception):
     """Something of the checkout is still held, so it cannot be closed; to be tried again."""
 
 
-async def lock_cart(session: Session, held: Held) -> None:
-    """Have the checkout hold its cart, which the transaction has locked and found free."""
-    await _LOCK.run(session, {"cart_id": held.cart.id, "checkout_id": held.id})
+def hold_cart(held: Held) -> Change:
+    """Has the checkout hold its cart, which the transaction has locked and found free."""
+    return Change(_HOLD, {"cart_id": held.cart.id, "checkout_id": held.id})
 
 
 async def close_undone(session: Session, given: CompensationInput) -> tuple[int, int]:
@@ -42,7 +42,7 @@ async def move_deadline(session: Session, held: Held, expires_at: datetime) -> t
     return int(row["version"]), row["expires_at"]
 
 
-_LOCK = Statement("UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id")
+_HOLD = "UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id"
 
 _MOVE_DEADLINE = Statement("""
 UPDATE checkouts SET expires_at = GREATEST(expires_at, :expires_at) WHERE id = :checkout_id

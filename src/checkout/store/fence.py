@@ -22,7 +22,7 @@ from checkout.domain.errors import AlreadyCompleted, DefiniteFailure, Failure, F
 from checkout.domain.messages import CartValidationInput, CompensationInput
 from checkout.domain.words import FENCED, OnShortage, Phase, State
 from checkout.runtime.database import sqlstate
-from checkout.runtime.statements import Session, Statement
+from checkout.runtime.statements import Change, Session, Statement, together
 from checkout.store.errors import CartNotFound, CartOrdered
 from checkout.store.held import Held, HeldCart, HeldCheckout
 from checkout.store.owner import Owner
@@ -109,9 +109,12 @@ def _closing(cart_id: str) -> DefiniteFailure:
     return DefiniteFailure("checkout_closing", detail, {"cart_id": cart_id})
 
 
-async def change(session: Session, held: Held, state: State, **columns: Any) -> int:
-    """Write the checkout's state and columns, and when it was completed; gives the row's new version."""
-    return await _write(session, held.id, state=state.value, phase=_phase_column(state), **columns)
+async def change(session: Session, held: Held, state: State, *also: Change, **columns: Any) -> int:
+    """Write the checkout's state and columns, and when it was completed; gives the row's new version.
+
+    ``also`` is what changes beside it, in the same statement.
+    """
+    return await _write(session, held.id, *also, state=state.value, phase=_phase_column(state), **columns)
 
 
 async def finish(
@@ -120,7 +123,7 @@ async def finish(
     phase: Phase,
     state: State,
     result: Result,
-    *,
+    *also: Change,
     key: str | None = None,
     **columns: Any,
 ) -> Result:
@@ -130,7 +133,7 @@ async def finish(
     """
     document = dataclasses.asdict(result)  # type: ignore[call-overload]
     del document["version"]
-    version = await change(session, held, state, result_key=key or phase.value, result=document, **columns)
+    version = await change(session, held, state, *also, result_key=key or phase.value, result=document, **columns)
     return dataclasses.replace(result, version=version)  # type: ignore[type-var]
 
 
@@ -218,13 +221,16 @@ def _row(given: CartValidationInput | CompensationInput, **columns: Any) -> dict
     }
 
 
-async def _write(session: Session, checkout_id: str, **columns: Any) -> int:
+async def _write(session: Session, checkout_id: str, *also: Change, **columns: Any) -> int:
     """Write columns of the checkout's row; gives its new version."""
-    statement = _update(tuple(columns), completes=columns.get("state") == State.COMPLETED)
+    update = _update(tuple(columns), completes=columns.get("state") == State.COMPLETED)
     given = {
         name: json.dumps(value) if name in _DOCUMENTS and value is not None else value
         for name, value in columns.items()
     }
+    for beside in also:
+        given |= beside.parameters
+    statement = together(update, *(beside.sql for beside in also))
     return int(await statement.value(session, {**given, "checkout_id": checkout_id}))
 
 
@@ -266,7 +272,7 @@ ON CONFLICT (id) DO NOTHING
 
 
 @cache
-def _update(names: tuple[str, ...], *, completes: bool) -> Statement:
+def _update(names: tuple[str, ...], *, completes: bool) -> str:
     """The UPDATE of these columns; ``result_key`` and ``result`` together put an answer into ``results``.
 
     The trigger gives the row, in this very UPDATE, the version after the one that its expressions see.
@@ -281,4 +287,4 @@ def _update(names: tuple[str, ...], *, completes: bool) -> Statement:
         changes.append(f"results = results || jsonb_build_object(CAST(:result_key AS text), {versioned})")
     if completes:
         changes.append("completed_at = now()")
-    return Statement(f"UPDATE checkouts SET {', '.join(changes)} WHERE id = :checkout_id RETURNING version")  # noqa: S608
+    return f"UPDATE checkouts SET {', '.join(changes)} WHERE id = :checkout_id RETURNING version"  # noqa: S608

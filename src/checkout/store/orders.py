@@ -57,13 +57,20 @@ async def list_orders(session: Session, owner: Owner) -> list[OrderRecord]:
     return [_record(dict(row)) for row in found]
 
 
-async def create_order(session: Session, checkout_id: str, reference: str) -> bool:
+@dataclass(frozen=True)
+class Made:
+    """An order was made; ``drifted``: whether today's prices may be others than the frozen ones."""
+
+    drifted: bool
+
+
+async def create_order(session: Session, checkout_id: str, reference: str) -> Made | None:
     """Make the order and its lines from the checkout's snapshot.
 
-    False, and nothing made, where the snapshot is gone or the checkout does not hold exactly the units of its lines.
+    None, and nothing made, where the snapshot is gone or the checkout does not hold exactly the units of its lines.
     """
-    made = await _CREATE.value(session, {"checkout_id": checkout_id, "reference": reference})
-    return int(made) > 0
+    row = await _CREATE.row(session, {"checkout_id": checkout_id, "reference": reference})
+    return None if row is None else Made(row["drifted"])
 
 
 async def cancel_order(session: Session, checkout_id: str) -> int:
@@ -140,7 +147,21 @@ WITH snapshot AS (
         l.discount_total, l.tax_total, l.total
     FROM made, price_snapshot_lines l WHERE l.checkout_id = :checkout_id
 )
-SELECT count(*) FROM made
+SELECT COALESCE((
+        SELECT true FROM price_changes WHERE kind <> 'price' AND changed_at > since ORDER BY changed_at DESC LIMIT 1
+    ), false) OR EXISTS (
+        SELECT FROM price_snapshot_lines l JOIN price_changes c ON c.kind = 'price' AND c.rule = l.variant_id::text
+        WHERE l.checkout_id = :checkout_id AND c.changed_at > since
+    ) OR EXISTS (
+        SELECT FROM promotions p
+        WHERE p.active AND (p.starts_at BETWEEN since AND now() OR p.ends_at BETWEEN since AND now())
+    ) OR EXISTS (
+        SELECT FROM coupons k
+        WHERE k.code = snapshot.coupon_code
+            AND (k.starts_at BETWEEN since AND now() OR k.ends_at BETWEEN since AND now())
+    ) AS drifted
+-- A change that was under way when the prices were frozen has an earlier time, and was not seen.
+FROM made, snapshot, LATERAL (SELECT snapshot.created_at - interval '10 seconds' AS since) before
 """)
 
 _CANCEL = Statement("""

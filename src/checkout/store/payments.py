@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from checkout.domain.words import PaymentStatus
-from checkout.runtime.statements import Session, Statement
+from checkout.runtime.statements import Change, Session, Statement
 
 #: What a gateway has confirmed to hold no money, now and for ever, or people have settled by hand.
 _SETTLED = frozenset({"voided", "refunded", "resolved"})
@@ -72,9 +72,15 @@ def unsettled(attempts: Sequence[AttemptRow]) -> list[tuple[str, str]]:
     ]
 
 
+def recorded(attempt_id: str, **columns: Any) -> Change:
+    """What writes columns of an attempt."""
+    given = {f"attempt_{name}": value for name, value in columns.items()}
+    return Change(_record(tuple(columns)), {**given, "recorded_attempt": attempt_id})
+
+
 async def record(session: Session, attempt_id: str, **columns: Any) -> None:
     """Write columns of an attempt."""
-    await _record(tuple(columns)).run(session, {**columns, "id": attempt_id})
+    await recorded(attempt_id, **columns).run(session)
 
 
 async def take_up(session: Session, attempt_id: str, *, number: int, amount: int, currency: str) -> bool:
@@ -114,9 +120,9 @@ async def set_payment_status(session: Session, checkout_id: str, status: Payment
 
 
 @cache
-def _record(names: tuple[str, ...]) -> Statement:
-    changes = ", ".join(f"{name} = :{name}" for name in names)
-    return Statement(f"UPDATE payment_attempts SET {changes}, updated_at = now() WHERE id = :id")  # noqa: S608
+def _record(names: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{name} = :attempt_{name}" for name in names)
+    return f"UPDATE payment_attempts SET {changes}, updated_at = now() WHERE id = :recorded_attempt"  # noqa: S608
 
 
 _ADD = Statement("""

@@ -21,10 +21,10 @@ from checkout.payments.simulated.messages import (
     error_json,
     payment_json,
 )
-from checkout.payments.simulated.records import Answer, Effect
+from checkout.payments.simulated.records import Answer
 from checkout.payments.simulated.requests import CutOff, Problem, Shop
 from checkout.payments.simulated.rules import Record
-from checkout.runtime.statements import Session, transaction
+from checkout.runtime.statements import Change, Session, transaction
 
 #: A repeat loses a race at most once for each transaction that commits before it; more means something else is wrong.
 RACES = 5
@@ -44,7 +44,7 @@ class Books:
         """Where buyers reach the gateway: as it is set, else as the shop reached it."""
         return self.public_url or str(request.base_url).rstrip("/")
 
-    def effects(self, before: Record, after: Record, base_url: str) -> list[Effect]:
+    def effects(self, before: Record, after: Record, base_url: str) -> list[Change]:
         """What a change writes: the payment and its event; nothing where nothing changed."""
         if after == before:
             return []

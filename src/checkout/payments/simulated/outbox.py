@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from checkout.payments.simulated.records import SCHEMA, Effect, metadata
+from checkout.payments.simulated.records import SCHEMA, metadata
 from checkout.payments.simulated.rules import Record
+from checkout.runtime.statements import Change
 
 events = sa.Table(
     "events",
@@ -57,11 +58,11 @@ def event_type(before: Record, after: Record) -> str:
     return "payment.refunded" if after.refunded != before.refunded else f"payment.{after.status}"
 
 
-def insertion(kind: str, payment: dict[str, Any], *, send: bool) -> Effect:
+def insertion(kind: str, payment: dict[str, Any], *, send: bool) -> Change:
     """An event of a payment (as the API shows it); ``send``: whether it becomes due."""
     event_id, now = f"evt_{secrets.token_hex(12)}", datetime.now(UTC)
     body = {"id": event_id, "type": kind, "created": now.isoformat(), "payment": payment}
-    return Effect(
+    return Change(
         _INSERTION,
         {
             "event_id": event_id,

@@ -8,7 +8,6 @@ cannot keep its answer has lost the race, rolls back and reads the other's.
 import json
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from checkout.payments.port import GatewayStatus
 from checkout.payments.simulated.rules import Record
-from checkout.runtime.statements import Row, Session, Statement
+from checkout.runtime.statements import Change, Row, Session, Statement, together
 
 SCHEMA = "gateway"
 metadata = sa.MetaData(schema=SCHEMA)
@@ -69,18 +68,6 @@ _SCHEMA_LOCK = 0x67617465
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """A change of the books: an INSERT or UPDATE of fixed text, and its parameters."""
-
-    sql: str
-    parameters: Row
-
-    async def run(self, session: Session) -> None:
-        """Keep it."""
-        await _statement(self.sql).run(session, self.parameters)
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What was answered under an idempotency key, with the fingerprint of the request that it answers."""
 
@@ -120,17 +107,17 @@ async def lock(session: Session, payment_id: str, key: str) -> tuple[Record | No
     return _record(row), answer
 
 
-def insertion(record: Record) -> Effect:
+def insertion(record: Record) -> Change:
     """A new payment."""
-    return Effect(_INSERTION, _values(record))
+    return Change(_INSERTION, _values(record))
 
 
-def change(record: Record) -> Effect:
+def change(record: Record) -> Change:
     """A payment that has changed; the caller holds its lock."""
-    return Effect(_CHANGE, _values(record))
+    return Change(_CHANGE, _values(record))
 
 
-async def keep(session: Session, key: str, answer: Answer, *effects: Effect) -> None:
+async def keep(session: Session, key: str, answer: Answer, *effects: Change) -> None:
     """Keep an answer under its key, and the effects that it reports, in one statement.
 
     Raises LostRace when there is an answer already: then nothing of it may be committed.
@@ -143,7 +130,7 @@ async def keep(session: Session, key: str, answer: Answer, *effects: Effect) -> 
     }
     for effect in effects:
         parameters |= effect.parameters
-    if await _keeping(tuple(effect.sql for effect in effects)).row(session, parameters) is None:
+    if await together(_KEEP, *(effect.sql for effect in effects)).row(session, parameters) is None:
         raise LostRace(key)
 
 
@@ -213,18 +200,9 @@ FOR UPDATE OF p
 """)  # noqa: S608
 
 
-@cache
-def _keeping(effects: tuple[str, ...]) -> Statement:
-    parts = ", ".join(f"effect_{number} AS ({effect} RETURNING 1)" for number, effect in enumerate(effects))
-    return Statement(f"""
-    {f"WITH {parts}" if parts else ""}
-    INSERT INTO {SCHEMA}.answers (key, fingerprint, status, body)
-    VALUES (:answer_key, :answer_fingerprint, :answer_status, CAST(:answer_body AS jsonb))
-    ON CONFLICT (key) DO NOTHING
-    RETURNING key
-    """)  # noqa: S608
-
-
-@cache
-def _statement(sql: str) -> Statement:
-    return Statement(sql)
+_KEEP = f"""
+INSERT INTO {SCHEMA}.answers (key, fingerprint, status, body)
+VALUES (:answer_key, :answer_fingerprint, :answer_status, CAST(:answer_body AS jsonb))
+ON CONFLICT (key) DO NOTHING
+RETURNING key
+"""  # noqa: S608
