@@ -131,6 +131,14 @@ async def test_what_says_nothing_about_the_payment_is_no_decline(
         assert (await gateway.confirm(created.payment_id, key=KEYS.confirm())).status is GatewayStatus.AUTHORIZED
 
 
+async def test_a_payment_that_another_request_holds_is_waited_for(
+    empty_stripe: StripeServer, gateway: StripeGateway
+) -> None:
+    created = await create(gateway)
+    empty_stripe.faulty("/confirm", "locked", count=2)
+    assert (await gateway.confirm(created.payment_id, key=KEYS.confirm())).status is GatewayStatus.AUTHORIZED
+
+
 async def test_a_stripe_that_is_not_there_is_unavailable() -> None:
     async with StripeGateway(SECRET_KEY, api_base="http://127.0.0.1:9") as gateway:
         with pytest.raises(Unavailable, match="Stripe was not reached"):

@@ -14,6 +14,7 @@ NOT_KEPT = {400, 401, 403, 404, 409, 429, 503}
 _INSTEAD = {
     "error": (500, None, "An unknown error occurred."),
     "limited": (429, "rate_limit", "Too many requests."),
+    "locked": (429, "lock_timeout", "This object cannot be accessed right now because another request has it."),
     "forbidden": (403, None, "The provided key does not have the required permissions for this endpoint."),
     "unknown_key": (401, "api_key_expired", "Expired API Key provided: sk_test_***ests"),
 }
@@ -23,7 +24,7 @@ _INSTEAD = {
 class Fault:
     """What happens to the next ``count`` requests whose path ends so: ``lost`` cuts the answer off after the effect,
     ``error`` answers 500 instead of doing it and keeps that, ``error_after`` answers and keeps 500 after the effect,
-    ``limited`` answers 429, ``forbidden`` 403, ``unknown_key`` 401, ``slow`` waits for a second.
+    ``limited`` and ``locked`` answer 429, ``forbidden`` 403, ``unknown_key`` 401, ``slow`` waits for a second.
     """
 
     path: str

@@ -35,7 +35,11 @@ def gateway_error(failure: Exception, *, card_matters: bool) -> GatewayError:
 
 def is_busy(failure: Exception) -> bool:
     """Whether the same request, or another one about the same object, is under way: its end is a moment away."""
-    return isinstance(failure, stripe.StripeError) and (failure.http_status == 409 or failure.code == "lock_timeout")
+    if not isinstance(failure, stripe.StripeError):
+        return False
+    # The library keeps the code of a 429 in the error's body alone.
+    code = None if failure.error is None else failure.error.to_dict().get("code")
+    return failure.http_status == 409 or code == "lock_timeout"
 
 
 def is_kept_fault(failure: Exception) -> bool:
