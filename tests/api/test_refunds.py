@@ -347,3 +347,23 @@ async def test_what_was_not_paid_for_is_not_refunded(http: httpx.AsyncClient, st
     await eventually(cancelled, "the transfer is given up")
     path = f"/admin/orders/{waiting['order']['reference']}/refund"
     problem(await http.post(path, json={"reason": "x"}, headers=OPERATOR), 409, "order_cancelled")
+
+
+async def test_a_bank_transfer_goes_back_like_a_card_payment(
+    http: httpx.AsyncClient, stage: Stage, worker: None
+) -> None:
+    buyer = Buyer(http, await stage.cart())
+    waiting = (await buyer.start(payment={"method": "bank_transfer"})).json()
+    async with httpx.AsyncClient(timeout=60) as bank:
+        await bank.post(waiting["next_action"]["url"], json={"outcome": "funds_received"})
+    await buyer.call("POST", f"/checkouts/{waiting['id']}/payment/confirm")
+
+    async def completed() -> bool:
+        return bool((await buyer.get(waiting["id"]))["state"] == "completed")
+
+    await eventually(completed, "the transfer completes it")
+    sale = Sale(http, stage, buyer, waiting["id"], waiting["order"]["reference"], waiting["totals"]["total"])
+    assert (await sale.refunded(amount=1000))["status"] == "partially_refunded"
+    assert (await sale.refunded())["status"] == "refunded"
+    assert await sale.kept() == 0
+    await sale.ended_well()

@@ -3,17 +3,23 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
+from temporalio.client import ScheduleActionExecutionStartWorkflow, ScheduleActionResult
 
+from checkout.activities import reconciliation
 from checkout.domain import contract
 from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, refund_id, unowed_workflow_id
 from checkout.domain.reconciliation import Finding, FindingKind, Reconciled, ReconciliationInput
 from checkout.domain.refunds import RefundInput
 from checkout.domain.words import State
 from checkout.payments.port import Gateway, Payment
+from checkout.runtime.schedules import keep_schedules, recurring
+from checkout.runtime.settings import load_settings
 from checkout.store.refunds import Asked, ask
+from checkout.workflows import search
 from checkout.workflows.start import refund_options
 from tests.support.gateway import API_KEY
 from tests.support.invariants import check_invariants
@@ -173,10 +179,20 @@ async def test_late_money_of_a_transfer_goes_back_without_any_event(
 
 
 async def test_what_only_people_can_settle_is_told_and_not_touched(stage: Stage, shop_side: Gateway) -> None:
-    """An order whose total in the shop's books is another, one that was not refunded though they say so."""
+    """An order whose total in the shop's books is another, one that was not refunded though they say so; and what
+    people have settled by hand, by ways that the gateway does not see: to give it back again would be once too often.
+    """
     runs = [(await stage.start(token=VISA))[0] for _ in range(2)]
     for run in runs:
         await run.handle.result()
+    by_hand = await cancelled(stage)
+    theirs = await paid_past_the_shop(shop_side, by_hand.checkout.checkout_id, capture=True)
+    attempt = (await stage.attempt(by_hand)).attempt_id
+    await stage.shop.execute(
+        "UPDATE payment_attempts SET status = 'resolved', gateway_payment_id = :p, token = NULL WHERE id = :a",
+        p=theirs.payment_id,
+        a=attempt,
+    )
     differs, missing = [(await stage.row(run)) for run in runs]
     payments = {
         row["id"]: str(
@@ -193,8 +209,9 @@ async def test_what_only_people_can_settle_is_told_and_not_touched(stage: Stage,
     assert found(done) == {
         (FindingKind.CAPTURED_DIFFERS, payments[differs["id"]], 1),
         (FindingKind.REFUND_MISSING, payments[missing["id"]], 30),
+        (FindingKind.RESOLVED_BY_HAND, theirs.payment_id, 4200),
     }
-    assert done.left == 2
+    assert done.left == 3
     assert await stage.ledger() == before
 
 
@@ -277,3 +294,39 @@ async def test_a_refund_that_is_on_its_way_is_no_finding(stage: Stage, shop_side
     assert await stage.shop.rows("SELECT status, amount FROM refunds") == [("refunded", 700)]
     assert (await reconcile(stage)).findings == []
     await check_invariants(stage.engine, await stage.ledger())
+
+
+async def test_page_by_page_and_no_more_than_fits(
+    stage: Stage, shop_side: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "PAGE", 2)
+    monkeypatch.setattr(reconciliation, "LISTED", 3)
+    orphans = {(await paid_past_the_shop(shop_side)).payment_id for _ in range(5)}
+    told = await reconcile(stage)
+    assert (told.payments, told.left, len(told.findings)) == (5, 5, 3)
+    assert (await reconcile(stage, fix=True)).left == 2
+    mended = await reconcile(stage, fix=True)
+    assert (mended.left, len(mended.findings)) == (0, 2)
+    assert all([(await shop_side.fetch(orphan)).settled for orphan in orphans])
+
+
+async def test_the_schedule_starts_it_and_ops_find_the_run(stage: Stage, shop_side: Gateway) -> None:
+    orphan = await paid_past_the_shop(shop_side)
+    [wanted] = [one for one in recurring(load_settings()) if one.workflow == contract.RECONCILIATION_WORKFLOW]
+    mine = replace(wanted, schedule_id=f"test-{secrets.token_hex(6)}")
+    await keep_schedules(stage.client, [mine], stage.task_queue)
+    schedule = stage.client.get_schedule_handle(mine.schedule_id)
+    await schedule.trigger()
+
+    async def started() -> list[ScheduleActionResult]:
+        return list((await schedule.describe()).info.recent_actions)
+
+    [action] = await eventually(started, "the schedule has started it")
+    assert isinstance(action.action, ScheduleActionExecutionStartWorkflow)
+    handle = stage.client.get_workflow_handle(action.action.workflow_id, result_type=Reconciled)
+    done = await handle.result()
+    assert (found(done), done.left) == ({(FindingKind.UNKNOWN_CHECKOUT, orphan.payment_id, 4200)}, 1)
+    assert not (await shop_side.fetch(orphan.payment_id)).settled  # it tells, and touches nothing
+    shown = await handle.describe()
+    assert shown.typed_search_attributes.get(search.STATE) == "findings"
+    await keep_schedules(stage.client, [replace(mine, every=0)], stage.task_queue)

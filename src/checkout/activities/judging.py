@@ -36,7 +36,8 @@ def judge(payment: Payment, first: Known, later: Known) -> list[Finding]:
     elif amount := held(payment) + kept(payment):
         kind, why = _nobodys(later)
         have = f"{_money(amount, payment)} {'are captured' if kept(payment) else 'are authorized'}"
-        findings.append(_finding(payment, kind, amount, f"{have}, and {why}", _FIX))
+        remedy = _PEOPLE if kind is FindingKind.RESOLVED_BY_HAND else _FIX
+        findings.append(_finding(payment, kind, amount, f"{have}, and {why}", remedy))
     if unowed := payment.unowed - payment.returned:
         detail = f"a bank sent {_money(unowed, payment)} that nobody owed"
         findings.append(_finding(payment, FindingKind.UNOWED, unowed, detail, _SEND))
@@ -46,6 +47,8 @@ def judge(payment: Payment, first: Known, later: Known) -> list[Finding]:
 def _nobodys(known: Known) -> tuple[FindingKind, str]:
     if known.state is None:
         return FindingKind.UNKNOWN_CHECKOUT, "the shop has no such checkout"
+    if known.by_hand:
+        return FindingKind.RESOLVED_BY_HAND, "people said that they have settled it by hand"
     if known.state is State.COMPLETED:
         return FindingKind.BESIDE_THE_ORDER, "the checkout's order is paid by another payment"
     return FindingKind.ENDED_CHECKOUT, f"the checkout is {known.state}"

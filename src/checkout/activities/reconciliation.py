@@ -87,7 +87,7 @@ class Reconciling:
                 ) from None
             await self._record(known[payment.payment_id], settled)
         amount = held(payment) + kept(payment)
-        log.warning("reconciliation_settled", **asdict(finding))
+        log.warning("reconciliation_settled", **asdict(finding) | {"fixed": True})
         return Settled(amount)
 
     @phase_activity(contract.NOTE_REFUND)

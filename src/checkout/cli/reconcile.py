@@ -34,8 +34,17 @@ def reconcile(
 
     Examples: `checkout reconcile --hours 24`, then `checkout reconcile --hours 24 --fix`
     """
+    from temporalio.client import WorkflowFailureError
+
+    from checkout.api.problems import Problem
+
     settings = settings_of_stack()
-    done = asyncio.run(_reconcile(settings, hours, fix=fix))
+    try:
+        done = asyncio.run(_reconcile(settings, hours, fix=fix))
+    except Problem as away:
+        refuse(away.detail, code=1)
+    except WorkflowFailureError as stopped:
+        refuse(f"the reconciliation was stopped: {stopped.cause}", code=1)
     if done is None:
         refuse(
             f"no worker polls the task queue {settings.temporal_task_queue}: start one with `checkout worker`", code=1
@@ -45,7 +54,7 @@ def reconcile(
     else:
         for finding in done.findings:
             typer.secho(_line(finding), fg=typer.colors.GREEN if finding.fixed else typer.colors.RED)
-        typer.echo(f"{done.payments} payments, {_count(done, fix=fix)}")
+        typer.echo(f"{_many(done.payments, 'payment')}, {_count(done, fix=fix)}")
     if done.left:
         raise typer.Exit(1)
 
@@ -89,4 +98,8 @@ def _count(done: "Reconciled", *, fix: bool) -> str:
     fixed = sum(finding.fixed for finding in done.findings)
     if not done.left and not fixed:
         return "all explained"
-    return f"{done.left} findings" + (f" left, {fixed} mended" if fix else "")
+    return _many(done.left, "finding") + (f" left, {fixed} mended" if fix else "")
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -14,6 +14,8 @@ class FindingKind(StrEnum):
     UNKNOWN_CHECKOUT = "unknown_checkout"
     #: Money that a failed, expired or cancelled checkout still holds.
     ENDED_CHECKOUT = "ended_checkout"
+    #: Money of an ended checkout that people have settled by hand, as they said; the gateway's books still hold it.
+    RESOLVED_BY_HAND = "resolved_by_hand"
     #: Money of a completed checkout that its order is not paid by.
     BESIDE_THE_ORDER = "beside_the_order"
     #: What a bank sent and nobody owed, and that was not sent back.

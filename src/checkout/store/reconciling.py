@@ -21,14 +21,15 @@ class Known:
     """What the shop knows of one payment object. Amounts in minor units.
 
     ``attempt_id`` is None for an object that no attempt has, ``state`` is None where the shop has no such checkout.
-    ``pays``: it is the one that the checkout is paid by. ``refunded`` has gone back to the buyer after the sale,
-    ``refunding`` is about to.
+    ``pays``: it is the one that the checkout is paid by. ``by_hand``: people say that they have settled it.
+    ``refunded`` has gone back to the buyer after the sale, ``refunding`` is about to.
     """
 
     checkout_id: str | None
     attempt_id: str | None
     state: State | None
     pays: bool
+    by_hand: bool
     total: int
     currency: str | None
     refunded: int
@@ -51,6 +52,7 @@ async def known_payments(session: AsyncSession, gateway: str, wanted: Sequence[t
             row.attempt_id,
             None if row.state is None else State(row.state),
             bool(row.pays),
+            bool(row.by_hand),
             row.total or 0,
             row.currency,
             row.refunded or 0,
@@ -97,7 +99,8 @@ RETURNING a.id
 """)
 
 _KNOWN = text("""
-SELECT w.payment_id, k.id AS checkout_id, a.id AS attempt_id, k.state, k.attempt_id = a.id AS pays, k.total, k.currency,
+SELECT w.payment_id, k.id AS checkout_id, a.id AS attempt_id, k.state, k.attempt_id = a.id AS pays,
+    a.status = 'resolved' AS by_hand, k.total, k.currency,
     a.refunded, COALESCE((SELECT sum(f.amount) FROM refunds f
         WHERE f.order_reference = k.order_reference AND f.status = 'pending'), 0)::bigint AS refunding
 FROM unnest(CAST(:payments AS text[]), CAST(:checkouts AS text[])) AS w (payment_id, checkout_id)
