@@ -67,6 +67,7 @@ KINDS: dict[str, Kind] = {
     "database_unavailable": Kind(503, "Database unavailable"),
     "temporal_unavailable": Kind(503, "Temporal unavailable"),
     "not_ready": Kind(503, "Not ready"),
+    "unhealthy": Kind(503, "Unhealthy"),
     "internal_error": Kind(500, "Internal error"),
     # A phase failed, the cart is open again.
     "empty_cart": Kind(422, "Empty cart"),

@@ -49,6 +49,8 @@ QUERY_WAIT = 1.0
 #: A poll of the server lasts a minute; a worker that was not heard of for longer is gone.
 POLLER_SILENCE = timedelta(seconds=70)
 
+#: The search attribute is the server's, and there after a few failures in a row.
+_FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 #: The server's own failure of an update whose workflow ended before it was answered.
 _WORKFLOW_ENDED = "AcceptedUpdateCompletedWorkflow"
 
@@ -273,6 +275,14 @@ class Engine:
                 )
         with suppress(_NotFound):
             await _bounded(self._handle(run).signal(contract.RETRY, rpc_timeout=timedelta(seconds=RPC_WAIT)))
+
+    async def count_failing(self) -> int:
+        """How many running workflows of the shop have tasks that fail, by the server's own account."""
+        queue = self._task_queue.replace("'", "''")
+        counting = self._client.count_workflows(
+            f"{_FAILING} AND TaskQueue = '{queue}'", rpc_timeout=timedelta(seconds=RPC_WAIT)
+        )
+        return (await _bounded(counting)).count
 
     async def worker_polling(self) -> bool:
         """Whether a worker has asked for workflow tasks lately."""

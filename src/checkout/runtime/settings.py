@@ -191,6 +191,14 @@ class Settings(BaseSettings):
         1800, "Seconds in one phase, or giving back, from which a checkout counts as stuck", 604_800
     )
 
+    unhealthy_from: int = _setting(
+        10,
+        "So many checkouts overdue, stuck or in failing workflows make `/health/checkout` unhealthy; fewer, degraded",
+        "a number, 1 to 1000000",
+        ge=1,
+        le=1_000_000,
+    )
+
     log_format: Literal["json", "console"] = _setting("json", "How log lines look", "json or console")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "The least severe log lines that are written", "debug, info, warning or error"

@@ -42,6 +42,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "errors": [{"field": "payment.token", "message": "looks like a card number; send a token"}]
     },
     "not_ready": {"detail": "Away: worker.", "checks": {"database": "ok", "temporal": "ok", "worker": "away"}},
+    "unhealthy": {
+        "detail": "No worker asks for work.",
+        "reasons": [{"code": "worker", "level": "unhealthy", "detail": "No worker asks for work.", "count": None}],
+    },
     "cart_locked": {"detail": "A checkout holds the cart: cancel it to change the cart.", "context": _CHECKOUT},
     "cart_ordered": {
         "detail": "The cart is order ORD-7K2M9QXW4T1B.",

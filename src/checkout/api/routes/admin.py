@@ -7,11 +7,14 @@ from fastapi import APIRouter, Query, Response
 from checkout.api.admin.inspecting import InspectingDep
 from checkout.api.admin.listing import ListingDep
 from checkout.api.admin.repairing import RepairingDep
+from checkout.api.admin.statistics import statistics
 from checkout.api.documentation import ACTING, ADMIN, BODY, ENGINE, STORED, answer_of, problems
 from checkout.api.models import admin as models
 from checkout.api.models.admin_checkout import InspectedCheckout
 from checkout.api.models.checkouts import Nothing
+from checkout.api.models.statistics import Statistics, StatisticsQuery
 from checkout.api.paths import CheckoutId
+from checkout.api.resources import ResourcesDep
 from checkout.api.security import CurrentAdmin
 
 router = APIRouter(prefix="/admin", tags=["admin"])
@@ -95,6 +98,16 @@ async def resolve(
     """
     response.status_code, found = await repairing.resolve(checkout_id, body)
     return found
+
+
+@router.get("/statistics", summary="Figures for monitors", responses=problems(*LOOKING))
+async def figures(
+    query: Annotated[StatisticsQuery, Query()],
+    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
+    resources: ResourcesDep,
+) -> Statistics:
+    """What runs now, and what ended within the last hours: how, in which phase, and how long it took."""
+    return await statistics(resources, query.hours)
 
 
 @router.get("/actions", summary="What admins did", responses=problems(*LOOKING))

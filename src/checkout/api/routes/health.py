@@ -1,4 +1,4 @@
-"""``/health/live`` and ``/health/ready``, for an orchestrator's probes."""
+"""``/health``: ``live`` and ``ready`` for an orchestrator's probes, ``checkout`` for monitors."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,10 +7,12 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import ConfigDict
 
+from checkout.api.admin.health import health
 from checkout.api.documentation import problems
 from checkout.api.models.base import Answer
+from checkout.api.models.statistics import Health
 from checkout.api.problems import Problem
-from checkout.api.resources import DatabaseDep, EngineDep
+from checkout.api.resources import DatabaseDep, EngineDep, ResourcesDep
 from checkout.store.ping import ping
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -65,3 +67,9 @@ async def _reached(check: Awaitable[bool]) -> bool | None:
         return await check
     except Problem:
         return None
+
+
+@router.get("/checkout", summary="Whether checkouts go on as they should", responses=problems("unhealthy"))
+async def checkout(resources: ResourcesDep) -> Health:
+    """For monitors, not for probes: 503 when the shop cannot sell, or too much is stuck; ``reasons`` says what."""
+    return await health(resources)

@@ -21,6 +21,8 @@ _DYNAMIC_CONFIGURATION = (
     "history.timerProcessorMaxPollRPS=5000",
     "history.visibilityProcessorMaxPollRPS=5000",
 )
+# A workflow whose task fails shows as such (``TemporalReportedProblems``) at once, not after five failures in a row.
+_REPORT_FAILING_TASKS = "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1"
 # A power cut may lose the last moments of history (`synchronous=full` would not, and costs a third of the throughput);
 # a killed server loses nothing.
 _SQLITE_PRAGMAS = ("journal_mode=wal", "synchronous=normal")
@@ -53,7 +55,7 @@ class EmbeddedTemporal(ManagedProcess):
         self.ui = f"http://{host}:{ui_port}" if ui_port else None
         self._host, self._port, self._ui_port = host, port, ui_port
         self._http_port = 0
-        self._dynamic_configuration = (*_DYNAMIC_CONFIGURATION, *dynamic_configuration)
+        self._dynamic_configuration = (*_DYNAMIC_CONFIGURATION, _REPORT_FAILING_TASKS, *dynamic_configuration)
 
     def start(self) -> None:
         """Start the server; a database that was never ready once (killed in its first second) is made anew.

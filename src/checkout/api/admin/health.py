@@ -1,0 +1,70 @@
+"""Whether the shop sells: what is away, what is stuck, what fails, and from how many on that is too much.
+
+A check is a function of :data:`CHECKS` that gives its reasons, none where all is well.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
+
+from checkout.api.admin.listing import patience
+from checkout.api.models.statistics import Health, Reason
+from checkout.api.problems import Problem
+from checkout.api.resources import Resources
+from checkout.store.statistics import count_stuck
+
+Check = Callable[[Resources], Awaitable[Sequence[Reason]]]
+
+
+async def health(resources: Resources) -> Health:
+    """Healthy, or degraded and why. Raises Problem ``unhealthy`` (503) with all reasons."""
+    found = [reason for one in await asyncio.gather(*(check(resources) for check in CHECKS)) for reason in one]
+    if any(reason.level == "unhealthy" for reason in found):
+        details = " ".join(reason.detail for reason in found)
+        raise Problem("unhealthy", details, retry_after=5, reasons=[reason.model_dump() for reason in found])
+    return Health(status="degraded" if found else "healthy", reasons=found)
+
+
+async def checkouts(resources: Resources) -> Sequence[Reason]:
+    """The database, and the checkouts in it that have not gone on as they should have."""
+    limits = resources.settings
+    try:
+        found = await resources.database.read(lambda session: count_stuck(session, patience(limits)))
+    except Problem:
+        return [_away("database", "The database does not answer.")]
+    return [
+        *_counted(
+            limits.unhealthy_from, "overdue", found.overdue, f"Past the deadline by more than {limits.overdue_after} s"
+        ),
+        *_counted(limits.unhealthy_from, "stuck", found.stuck, f"Not gone on for more than {limits.stuck_after} s"),
+    ]
+
+
+async def worker(resources: Resources) -> Sequence[Reason]:
+    """Temporal, and a worker that asks it for work."""
+    try:
+        polling = await resources.engine.worker_polling()
+    except Problem:
+        return [_away("temporal", "Temporal does not answer.")]
+    return [] if polling else [_away("worker", "No worker asks for work.")]
+
+
+async def tasks(resources: Resources) -> Sequence[Reason]:
+    """Workflows whose code fails, or does not fit their history: they run for ever and do nothing."""
+    try:
+        failing = await resources.engine.count_failing()
+    except Problem:
+        return []  # said by the check of the worker
+    return _counted(resources.settings.unhealthy_from, "workflow_tasks", failing, "Workflows whose tasks fail")
+
+
+CHECKS: tuple[Check, ...] = (checkouts, worker, tasks)
+
+
+def _away(code: str, detail: str) -> Reason:
+    return Reason(code=code, level="unhealthy", detail=detail)
+
+
+def _counted(unhealthy_from: int, code: str, count: int, what: str) -> list[Reason]:
+    level: Literal["degraded", "unhealthy"] = "unhealthy" if count >= unhealthy_from else "degraded"
+    return [Reason(code=code, level=level, detail=f"{what}: {count}.", count=count)] if count else []
