@@ -18,11 +18,14 @@ from bench.engine import measure_engine
 from bench.flash import measure_flash
 from bench.hot import measure_hot
 from bench.importing import measure_import
+from bench.million import measure_million
 from bench.purchase import measure_purchases
 from bench.report import Report
 from bench.stack import running_stack
 
-PARTS = ("engine", "purchase", "hot", "flash", "import", "dev")
+PARTS = ("engine", "purchase", "hot", "flash", "import", "million", "dev")
+#: Those that bring their own servers.
+APART = {"million", "dev"}
 
 
 def _arguments() -> argparse.Namespace:
@@ -31,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (3)")
     parser.add_argument("--count", type=int, default=150, help="checkouts in a round (150)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--plans", type=Path, help="of the part million: also write its queries' plans to this file")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"{', '.join(sorted(unknown))}: not one of {', '.join(PARTS)}")
@@ -41,7 +45,7 @@ def _arguments() -> argparse.Namespace:
 
 async def _measure(arguments: argparse.Namespace, directory: Path, report: Report) -> None:
     parts = arguments.parts or PARTS
-    if set(parts) - {"dev"}:
+    if set(parts) - APART:
         async with running_stack(directory) as stack:
             if "engine" in parts:
                 await measure_engine(stack, directory, arguments.rounds, arguments.count, report)
@@ -53,6 +57,8 @@ async def _measure(arguments: argparse.Namespace, directory: Path, report: Repor
                 await measure_flash(stack, directory, arguments.rounds, report)
             if "import" in parts:
                 measure_import(stack, directory, report)
+    if "million" in parts:
+        await asyncio.to_thread(measure_million, directory, report, arguments.plans)
     if "dev" in parts:
         measure_dev(directory, report)
 

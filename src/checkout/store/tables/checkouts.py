@@ -45,7 +45,7 @@ class Checkout(Table, table=True):
         Index("ix_checkouts_created_at_id", "created_at", "id"),
         Index("ix_checkouts_customer_id", "customer_id", "created_at", postgresql_where="customer_id IS NOT NULL"),
         Index("ix_checkouts_session_id", "session_id", "created_at"),
-        Index("ix_checkouts_open", "expires_at", postgresql_where=OPEN),
+        Index("ix_checkouts_open", "created_at", "id", postgresql_where=OPEN),
         # For ops (store/listing.py, store/statistics.py): written once for each checkout, when it is closed.
         Index("ix_checkouts_closed", "state", "created_at", "id", postgresql_where=CLOSED),
         Index("ix_checkouts_undone", "state", "phase", "created_at", "id", postgresql_where=UNDONE),
