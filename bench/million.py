@@ -38,7 +38,8 @@ SELECT 'chk_' || n, 'cart_' || n, 'ses_' || n % 700000, CASE WHEN n % 3 = 0 THEN
     CASE state WHEN 'completed' THEN 'stock_commit' ELSE phase END,
     at, at, at + interval '1 minute', at + interval '15 minutes', 'EUR', n % 20000,
     jsonb_build_object('price_lock', jsonb_build_object('total', n, 'currency', 'EUR', 'version', 4)),
-    CASE WHEN state = 'failed' THEN jsonb_build_object('code', 'card_declined', 'phase', phase, 'benign', n % 5 > 0) END,
+    CASE WHEN state = 'failed'
+        THEN jsonb_build_object('code', 'card_declined', 'phase', phase, 'benign', n % 5 > 0) END,
     CASE WHEN state = 'completed' THEN at + make_interval(secs => 20 + n % 500) END,
     CASE WHEN state IN ('failed', 'expired', 'cancelled') THEN at + interval '15 minutes' END
 FROM (
@@ -166,8 +167,8 @@ def _chapter(query: Query, took: list[float], plan: list[str]) -> str:
 
 _PAGE = f"""# What ops' queries cost
 
-Each query of [the admin API](admin.md) over {ROWS:,} checkouts of {DAYS} days, {ACTIVE:,} of them active: minimum, median
-and maximum of {ROUNDS} runs in the database, planning included, and the plan with what it really read. Made by
+Each query of [the admin API](admin.md) over {ROWS:,} checkouts of {DAYS} days, {ACTIVE:,} of them active: minimum,
+median and maximum of {ROUNDS} runs in the database, planning included, and the plan with what it really read. Made by
 `python -m bench million --plans docs/operate/queries.md`.
 
 Lists find their page by an index and stop there; a filter that spans running and closed checkouts is a union of such
