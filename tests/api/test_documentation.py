@@ -68,6 +68,13 @@ def test_every_documented_problem_is_of_a_known_code_and_every_code_is_documente
     assert KINDS.keys() - documented - undocumented == set()
 
 
+@pytest.mark.parametrize("route", [route for route in routes() if route.method == "POST"], ids=str)
+def test_every_post_with_a_token_says_that_it_may_be_repeated(route: Route) -> None:
+    named = [one["name"] for one in route.operation.get("parameters", []) if one["in"] == "header"]
+    assert ("Idempotency-Key" in named) == (not route.path.startswith("/payments/webhooks"))
+    assert ("idempotency_key_in_use" in str(route.operation["responses"])) == ("Idempotency-Key" in named)
+
+
 def test_names_of_the_problems_schema_are_there() -> None:
     assert document()["components"]["schemas"]["ProblemDetails"]["properties"].keys() >= {"type", "code", "errors"}
 

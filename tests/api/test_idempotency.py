@@ -143,6 +143,15 @@ async def test_what_is_not_kept_is_run_again(shop: Shop, code: str) -> None:
         assert (await shop.post("/status/200", body="corrected")).json()["run"] == 4
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 429, 422, 500, 502, 503, 504])
+async def test_no_other_status_is_kept(shop: Shop, sessions: Sessions, status: int) -> None:
+    for run in (1, 2):
+        answer = await shop.post(f"/status/{status}")
+        assert (answer.status_code, answer.json()["run"]) == (status, run)
+    assert [intent.repeated for intent in shop.runs] == [False, status >= 500]
+    assert await rows(sessions) == (1 if status >= 500 else 0)
+
+
 async def test_a_defect_is_not_kept(shop: Shop) -> None:
     for _ in range(2):
         problem(await shop.post("/defect"), 500, "internal_error")

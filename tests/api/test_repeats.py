@@ -11,12 +11,16 @@ import pytest
 from checkout.api import idempotency
 from checkout.api.app import create_app
 from checkout.api.problems import unavailable
+from checkout.domain import contract
 from checkout.domain.ids import new_session_id, workflow_id
 from checkout.runtime.settings import Settings
 from tests.api.buyer import CARD, Buyer, card
 from tests.api.problem import problem
 from tests.support.http import serve, steady_port
 from tests.support.shop import Basket
+from tests.support.waiting import eventually
+from tests.workflows.fakes import Gate
+from tests.workflows.faults import waits
 from tests.workflows.stage import Stage
 
 
@@ -219,6 +223,29 @@ async def test_what_else_may_be_asked_is_answered_the_same_after_a_death(
     one, two = await twice.post(f"/carts/{customer.cart_id}/claim", {"session_token": guest}, "claim")
     assert same(one, two)["id"] == customer.cart_id
     assert await stage.shop.execute("SELECT count(*) FROM carts WHERE customer_id = 'customer-1'") == 1
+
+
+async def test_who_hung_up_finds_the_answer(http: httpx.AsyncClient, stage: Stage, worker: None) -> None:
+    stage.faults.then(contract.PAYMENT_CAPTURE, *waits(gate := Gate()))
+    buyer = Buyer(http, await stage.cart(MUG=1))
+    call = {"body": {"cart_id": buyer.cart_id, "payment": CARD}, "headers": {"Idempotency-Key": "k"}}
+    hung_up = asyncio.create_task(buyer.call("POST", "/checkouts", **call))
+    await gate.reached.wait()
+    hung_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hung_up
+    problem(await buyer.call("POST", "/checkouts", **call), 409, "idempotency_key_in_use")
+    gate.open()
+
+    async def answered() -> httpx.Response | None:
+        answer = await buyer.call("POST", "/checkouts", **call)
+        return None if answer.status_code == 409 else answer
+
+    answer = await eventually(answered, "what ran on is answered")
+    assert answer is not None
+    assert (answer.status_code, answer.headers["idempotent-replayed"]) == (201, "true")
+    assert answer.json()["state"] == "completed"
+    assert len(await stage.gateway.ledger()) == 1
 
 
 async def test_nothing_secret_is_kept(http: httpx.AsyncClient, stage: Stage, worker: None) -> None:
