@@ -70,7 +70,8 @@ def _declined(failure: stripe.CardError) -> Declined:
 
 
 def _sentence(failure: stripe.StripeError) -> str:
-    return str(failure.user_message or "")
+    """Stripe's sentence; cut, since what is no JSON is a page of some proxy."""
+    return str(failure.user_message or "")[:300]
 
 
 def _why(failure: Exception) -> str:
