@@ -71,7 +71,7 @@ async def test_a_completed_one_shows_each_phase_and_what_it_moved(http: httpx.As
     assert (paid["number"], paid["status"], paid["captured"], paid["code"]) == (2, "captured", paid["amount"], None)
     assert paid["gateway_reference"] in {item["payment_id"] for item in await stage.gateway.ledger(checkout)}
     assert "token" not in declined | paid
-    assert timeline["compensations"] == found["unowed"] == found["actions"] == []
+    assert timeline["compensations"] == found["unowed"] == found["refunds"] == found["actions"] == []
     assert [(one["sku"], one["quantity"], one["status"]) for one in found["reservations"]] == [("MUG", 2, "committed")]
     assert [(one["kind"], one["on_hand_delta"], one["reserved_delta"]) for one in found["movements"]] == [
         ("reserved", 0, 2),
@@ -81,6 +81,13 @@ async def test_a_completed_one_shows_each_phase_and_what_it_moved(http: httpx.As
     workflow = found["workflow"]
     assert (workflow["status"], workflow["pending_activities"], workflow["failed_tasks"]) == ("completed", [], 0)
     assert (workflow["note"], workflow["temporal_url"]) == (None, None)
+
+    amount = {"amount": 100, "reason": "a chip in the mug"}
+    refunded = await http.post(f"/admin/orders/{found['order']['reference']}/refund", json=amount, headers=OPERATOR)
+    assert refunded.status_code == 200, refunded.text
+    [refund] = (await inspected(http, checkout))["refunds"]
+    assert (refund["amount"], refund["currency"], refund["status"]) == (100, "EUR", "refunded")
+    assert (refund["reason"], refund["requested_by"]) == ("a chip in the mug", "admin")
 
 
 @pytest.mark.usefixtures("worker")

@@ -95,6 +95,24 @@ class UnowedRecord:
 
 
 @dataclass(frozen=True)
+class RefundRecord:
+    """A refund of the checkout's order; ``amount`` in minor units, None until it is decided."""
+
+    id: str
+    status: str
+    amount: int | None
+    currency: str | None
+    restock: bool
+    reason: str
+    requested_by: str
+    failure_code: str | None
+    gateway_code: str | None
+    gateway_detail: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Inspected:
     """What the rows say beside the checkout itself."""
 
@@ -105,6 +123,7 @@ class Inspected:
     reservations: Sequence[ReservationRecord]
     movements: Sequence[MovementRecord]
     unowed: Sequence[UnowedRecord]
+    refunds: Sequence[RefundRecord]
     actions: Sequence[ActionRecord]
 
 
@@ -122,6 +141,7 @@ async def inspect_checkout(session: AsyncSession, checkout_id: str) -> Inspected
         reservations=await _all(session, _RESERVATIONS, checkout_id, ReservationRecord),
         movements=await _all(session, _MOVEMENTS, checkout_id, MovementRecord),
         unowed=await _all(session, _UNOWED, checkout_id, UnowedRecord),
+        refunds=await _all(session, _REFUNDS, checkout_id, RefundRecord),
         actions=await list_actions(session, target=checkout_id, before=None, limit=ACTIONS),
     )
 
@@ -157,4 +177,9 @@ WHERE m.checkout_id = :id ORDER BY m.id
 """)
 _UNOWED = text("""
 SELECT payment_id, amount, currency, returned_at FROM unowed_money WHERE checkout_id = :id ORDER BY returned_at
+""")
+_REFUNDS = text("""
+SELECT r.id, r.status, r.amount, r.currency, r.restock, r.reason, r.requested_by, r.failure ->> 'code' AS failure_code,
+    r.gateway_code, r.gateway_detail, r.created_at, r.finished_at
+FROM refunds r JOIN orders o ON o.reference = r.order_reference WHERE o.checkout_id = :id ORDER BY r.created_at
 """)

@@ -79,6 +79,7 @@ def _rows(found: Inspected) -> dict[str, Any]:
         "reservations": [models.Reservation(**asdict(one)) for one in found.reservations],
         "movements": [models.Movement(**asdict(one)) for one in found.movements],
         "unowed": [models.Unowed(**asdict(one)) for one in found.unowed],
+        "refunds": [models.RefundOfOrder(**asdict(one)) for one in found.refunds],
         "actions": [lists.Action.model_validate(asdict(one)) for one in found.actions],
     }
 

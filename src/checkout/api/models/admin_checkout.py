@@ -136,6 +136,23 @@ class Unowed(Answer):
     returned_at: Time
 
 
+class RefundOfOrder(Answer):
+    """A refund after the sale, see ``/admin/orders``; ``amount`` in minor units, null until it is decided."""
+
+    id: str
+    status: str
+    amount: Money | None
+    currency: str | None
+    restock: bool
+    reason: str
+    requested_by: str
+    failure_code: str | None
+    gateway_code: str | None
+    gateway_detail: str | None
+    created_at: Time
+    finished_at: Time | None
+
+
 INSPECTED: dict[str, Any] = {
     **COMPLETED,
     "waiting_for": None,
@@ -203,6 +220,7 @@ INSPECTED: dict[str, Any] = {
         }
     ],
     "unowed": [],
+    "refunds": [],
     "actions": [ACTION],
     "workflow": {
         "workflow_id": "checkout-cart_4x8pk2mvq0tz9d3h7wca",
@@ -228,5 +246,6 @@ class InspectedCheckout(LiveCheckout):
     reservations: list[Reservation]
     movements: list[Movement]
     unowed: list[Unowed]
+    refunds: list[RefundOfOrder]
     actions: Annotated[list[Action], Field(description="What admins did about it, newest first")]
     workflow: Workflow
