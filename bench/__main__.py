@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.development import measure_dev
 from bench.engine import measure_engine
 from bench.flash import measure_flash
+from bench.gateway import measure_gateway
 from bench.hot import measure_hot
 from bench.importing import measure_import
 from bench.million import measure_million
@@ -23,7 +24,7 @@ from bench.purchase import measure_purchases
 from bench.report import Report
 from bench.stack import running_stack
 
-PARTS = ("engine", "purchase", "hot", "flash", "import", "million", "dev")
+PARTS = ("engine", "purchase", "hot", "flash", "gateway", "import", "million", "dev")
 #: Those that bring their own servers.
 APART = {"million", "dev"}
 
@@ -55,6 +56,8 @@ async def _measure(arguments: argparse.Namespace, directory: Path, report: Repor
                 await measure_hot(stack, directory, arguments.rounds, report)
             if "flash" in parts:
                 await measure_flash(stack, directory, arguments.rounds, report)
+            if "gateway" in parts:
+                await measure_gateway(stack, directory, arguments.rounds, arguments.count, report)
             if "import" in parts:
                 measure_import(stack, directory, report)
     if "million" in parts:

@@ -137,13 +137,13 @@ async def measure_engine(stack: Stack, directory: Path, rounds: int, count: int,
             cpu: dict[str, Counter[str]] = {name: Counter() for name in kinds}
             for kind in kinds.values():  # whatever is loaded, connected or prepared at the first use is so from here on
                 await _serial(await kind.prepare(3))
-                await _throughput(await kind.prepare(IN_FLIGHT))
+                await throughput(await kind.prepare(IN_FLIGHT), IN_FLIGHT)
             for number in range(rounds):
                 # Who goes first alternates too: whatever the machine does meanwhile meets both.
                 for name in sorted(kinds, reverse=number % 2 == 1):
                     jobs = await kinds[name].prepare(count)
                     cpu[name].subtract(stack.cpu_seconds())
-                    rates[name].append(await _throughput(jobs))
+                    rates[name].append(await throughput(jobs, IN_FLIGHT))
                     cpu[name].update(stack.cpu_seconds())
                     medians[name].append(await _serial(await kinds[name].prepare(SERIAL)))
         for name in kinds:
@@ -171,8 +171,8 @@ def _ratios(figures: dict[str, list[float]]) -> list[float]:
     return [checkout / bare for checkout, bare in zip(figures["checkout"], figures["bare"], strict=True)]
 
 
-async def _throughput(jobs: list[Job]) -> float:
-    """Jobs a second with 30 of them in flight at any time."""
+async def throughput(jobs: list[Job], in_flight: int) -> float:
+    """Jobs a second with so many of them in flight at any time."""
     waiting = iter(jobs)
 
     async def lane() -> None:
@@ -180,7 +180,7 @@ async def _throughput(jobs: list[Job]) -> float:
             await job()
 
     began = time.perf_counter()
-    await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(lane() for _ in range(in_flight)))
     return len(jobs) / (time.perf_counter() - began)
 
 

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from checkout.domain.ids import new_checkout_id
 from checkout.domain.messages import Limits
 from checkout.store.payments import discard_attempt
-from tests.chaos.lanes import Lane, Theatre
+from tests.chaos.lanes import Lane, Stuck, Theatre
 from tests.chaos.plans import DISTURBED, Plan, Step
 from tests.support.waiting import eventually
 from tests.workflows.engine import Run, refusal
@@ -114,6 +114,11 @@ class Acting:
         self._stage.faults.then(DISTURBED[activity], late)
         return "will"
 
+    async def stuck_attempt(self, activity: str, call: int, when: str) -> str:
+        self._late.append(stuck := Stuck(call, when))
+        self._stage.faults.then(DISTURBED[activity], stuck)
+        return "will"
+
     async def wake(self) -> str:
         """Every attempt that sleeps goes on."""
         sleeping, self._late = self._late, [late for late in self._late if not late.asleep]
@@ -183,9 +188,10 @@ class Acting:
                 await self.run.clock.fast_forward(self.run.handle, duration)
 
     async def _end(self) -> None:
-        """All that was wrong is over, who slept wakes up, and time passes until the checkout has ended."""
+        """All that was wrong is over, and time passes until the checkout has ended; who sleeps wakes up."""
         await self._lane.behave()
-        self.log.append(f"end() -> woken: {await self.wake()}")
+        if not self.plan.wakes_late:
+            self.log.append(f"woken: {await self.wake()}")
         ended = asyncio.ensure_future(self.run.handle.result())
         limit = time.monotonic() + END
         while not ended.done() and time.monotonic() < limit:
@@ -196,6 +202,7 @@ class Acting:
             raise AssertionError(f"it has not ended: {await self.run.view()}")
         with contextlib.suppress(WorkflowFailureError):
             await ended
+        self.log.append(f"ended, woken: {await self.wake()}")
         _, unanswered = await asyncio.wait(self._under_way, timeout=END) if self._under_way else (set(), set())
         assert not unanswered, f"{len(unanswered)} steps were never answered"
         for task in self._under_way:

@@ -3,6 +3,7 @@
 A lane has one run at a time, so the faults of its gateway, and those before its activities, are this run's alone.
 """
 
+import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,14 +27,14 @@ from checkout.payments.simulated.courier import Endpoint
 from checkout.runtime.database import create_sessions, engine_for
 from checkout.runtime.settings import load_settings
 from checkout.worker import create_activities, create_worker
-from tests.support.connections import Connections
+from tests.support.connections import CALLS, Connections
 from tests.support.databases import fresh_database
 from tests.support.gateway import API_KEY, WEBHOOK_SECRET, GatewayServer, running_gateway
 from tests.support.http import serve
 from tests.support.invariants import check_invariants
 from tests.support.shop import Shop
 from tests.support.temporal import temporal_environment, temporal_settings
-from tests.workflows.faults import Faults
+from tests.workflows.faults import Faults, Late
 from tests.workflows.stage import Stage
 
 #: Runs under way at once. Most of a run is waiting: for retries, webhooks, and each other's turn on the processor.
@@ -89,21 +90,63 @@ class Theatre:
             assert not found.count, f"at the gateway, and unexplained: {found.findings}"
 
 
+class Stuck(Late):
+    """An attempt that stands still in its n-th call of the gateway, before it leaves or after it was answered.
+
+    Nobody waits for it any more, and it goes on when it is woken: what it checked before the call is of long ago.
+    """
+
+    def __init__(self, call: int, when: str) -> None:
+        super().__init__()
+        self._calls, self._when = call, when
+        self._stands = asyncio.Event()
+
+    async def __call__(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
+        """What comes of the attempt, unless it stands still."""
+        _stuck.set(self)
+        self._attempt = asyncio.ensure_future(attempt())
+        standing = asyncio.create_task(self._stands.wait())
+        await asyncio.wait({self._attempt, standing}, return_when=asyncio.FIRST_COMPLETED)
+        standing.cancel()
+        if self._attempt.done():
+            self._woken.set()
+            return await self._attempt
+        raise ConnectionError("the worker was paused in a call of the gateway")
+
+    async def at(self, when: str) -> None:
+        """The attempt is before a call, or after it."""
+        if when == "before":
+            self._calls -= 1
+        if self._calls == 0 and when == self._when:
+            self._stands.set()
+            await self._woken.wait()
+
+
+_stuck: ContextVar[Stuck | None] = ContextVar("stuck", default=None)
+
+
 class Keyed:
     """A gateway's adapter that notes by which key each operation on a payment was asked for."""
 
     def __init__(self, real: Gateway) -> None:
         self._real = real
-        self.keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.keys: dict[tuple[str, ...], set[str]] = defaultdict(set)
 
     def __getattr__(self, name: str) -> Any:
         asked = getattr(self._real, name)
-        return self._noting(name, asked) if name in {"confirm", "capture", "cancel"} else asked
+        return self._noting(name, asked) if name in CALLS else asked
 
     def _noting(self, name: str, ask: Callable[..., Awaitable[Payment]]) -> Callable[..., Awaitable[Payment]]:
-        async def noted(payment_id: str, **values: Any) -> Payment:
-            self.keys[name, payment_id].add(values["key"])
-            return await ask(payment_id, **values)
+        async def noted(*payment_id: str, **values: Any) -> Payment:
+            if name in {"confirm", "capture", "cancel"}:
+                self.keys[name, *payment_id].add(values["key"])
+            stuck = _stuck.get()
+            if stuck is not None:
+                await stuck.at("before")
+            answer = await ask(*payment_id, **values)
+            if stuck is not None:
+                await stuck.at("after")
+            return answer
 
         return noted
 

@@ -16,8 +16,8 @@ CARD, SECURE, PAYPAL, TRANSFER = "tok_visa", "tok_3ds", "paypal", "bank_transfer
 METHODS = (CARD, SECURE, PAYPAL, TRANSFER)
 #: What another payment may be made with.
 OTHERS = (*METHODS, "tok_chargeDeclined", "tok_3dsInsufficientFunds", "tok_captureFails")
-#: Calls of the gateway that may fail, or lose their answers.
-CALLS = ("create", "confirm", "capture", "cancel", "refund", "return", "fetch", "*")
+#: Calls of the gateway that may fail, or lose their answers: those that every order needs as often as all others.
+CALLS = ("confirm", "capture", "fetch", *["confirm", "capture"] * 2, "create", "cancel", "refund", "return", "*")
 
 #: Activities of which an attempt may lose its answer, or wake up late.
 DISTURBED: dict[str, ActivityContract[Any, Any]] = {
@@ -27,6 +27,13 @@ DISTURBED: dict[str, ActivityContract[Any, Any]] = {
         *(contract.PAYMENT_CAPTURE, contract.STOCK_COMMIT, contract.VOID_PAYMENT, contract.REFUND_PAYMENT),
         *(contract.RELEASE_STOCK, contract.UNLOCK_CART, contract.RETURN_UNOWED, contract.RECORD_EXTENSION),
     )
+}
+#: By which each method comes to its money.
+_PAYING = {
+    CARD: (contract.PAYMENT_AUTHORIZATION, contract.PAYMENT_CAPTURE),
+    SECURE: (contract.PAYMENT_AUTHORIZATION, contract.PAYMENT_CHECK, contract.PAYMENT_CAPTURE),
+    PAYPAL: (contract.PAYMENT_AUTHORIZATION, contract.PAYMENT_CHECK, contract.PAYMENT_CAPTURE),
+    TRANSFER: (contract.PAYMENT_AUTHORIZATION, contract.FUNDS_CHECK, contract.PAYMENT_CAPTURE),
 }
 
 
@@ -43,18 +50,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run. The steps of one moment happen at once; ``after`` is for when the checkout has ended."""
+    """A run. The steps of one moment happen at once; ``after`` is for when the checkout has ended.
+
+    Attempts that still sleep at the end wake up before it, or (``wakes_late``) after it.
+    """
 
     seed: int
     method: str
     express: bool
     moments: Sequence[Sequence[Step]]
     after: Sequence[Step]
+    wakes_late: bool
 
     def __str__(self) -> str:
         begins = f"start({'paid at once with ' + self.method if self.express else ''})"
         moments = [" | ".join(map(str, moment)) for moment in self.moments]
-        return "\n".join(f"  {line}" for line in (begins, *moments, "end()", *map(str, self.after)))
+        end = "end()" if self.wakes_late else "wake(), end()"
+        return "\n".join(f"  {line}" for line in (begins, *moments, end, *map(str, self.after)))
 
 
 def plan(seed: int) -> Plan:
@@ -74,7 +86,7 @@ def plan(seed: int) -> Plan:
             moments[-1].append(step)
         else:
             moments.append([step])
-    return Plan(seed, method, express, moments, _after(method, chance))
+    return Plan(seed, method, express, moments, _after(method, chance), wakes_late=chance.random() < 0.5)
 
 
 def _way(method: str, chance: random.Random) -> list[Step]:
@@ -113,12 +125,23 @@ def _disturbance(method: str, chance: random.Random) -> Step:
         lambda: Step("fault", {"operation": "webhook", "fault": "disorder", "count": 3, "seconds": 0.4}),
         lambda: Step("fault", {"operation": "webhook", "fault": "delay", "count": 1, "seconds": 0.6}),
     ]
+    paying = [one.name for one in _PAYING[method]]
     worker: list[Callable[[], Step]] = [
         lambda: Step("loses_answer", {"activity": chance.choice(list(DISTURBED))}),
+        lambda: Step("loses_answer", {"activity": chance.choice(paying)}),
         lambda: Step("late_attempt", {"activity": chance.choice(list(DISTURBED))}),
+        lambda: Step("late_attempt", {"activity": chance.choice(paying)}),
+        lambda: Step(
+            "stuck_attempt",
+            {
+                "activity": chance.choice(paying),
+                "call": chance.choice([1, 1, 2]),
+                "when": chance.choice(["before", "after", "after"]),
+            },
+        ),
         lambda: Step("wake"),
     ]
-    return chance.choice(chance.choices([buyer, gateway, worker], [6, 4, 2])[0])()
+    return chance.choice(chance.choices([buyer, gateway, worker], [6, 4, 3])[0])()
 
 
 def _after(method: str, chance: random.Random) -> list[Step]:

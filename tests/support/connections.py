@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.payments.port import Gateway
 
-_CALLS = frozenset({"create", "confirm", "capture", "cancel", "refund", "return_unowed", "fetch"})
+#: The operations of the port that call the gateway for one payment.
+CALLS = frozenset({"create", "confirm", "capture", "cancel", "refund", "return_unowed", "fetch"})
 
 
 class Connections:
@@ -42,7 +43,7 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         called = getattr(self._real, name)
-        return self._looking(name, called) if name in _CALLS else called
+        return self._looking(name, called) if name in CALLS else called
 
     def _looking(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         connections = self._connections

@@ -79,14 +79,14 @@ class Late:
     """An attempt whose answer nobody waits for any more: it fails at once, and really runs when ``wake`` is called."""
 
     def __init__(self) -> None:
-        self._asleep = asyncio.Event()
-        self._attempt: asyncio.Task[Any] | None = None
+        self._woken = asyncio.Event()
+        self._attempt: asyncio.Future[Any] | None = None
 
     async def __call__(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """The attempt's answer is lost before it began."""
 
         async def later() -> Any:
-            await self._asleep.wait()
+            await self._woken.wait()
             return await attempt()
 
         self._attempt = asyncio.create_task(later())
@@ -95,12 +95,12 @@ class Late:
     @property
     def asleep(self) -> bool:
         """Whether it began, and nobody has woken it."""
-        return self._attempt is not None and not self._asleep.is_set()
+        return self._attempt is not None and not self._woken.is_set()
 
     async def wake(self) -> BaseException | None:
         """Let it run now; gives what it raised."""
         assert self._attempt is not None
-        self._asleep.set()
+        self._woken.set()
         return (await asyncio.gather(self._attempt, return_exceptions=True))[0] or None
 
 
