@@ -113,13 +113,16 @@ class Fakes:
         return act
 
 
-def refuses(code: str, context: dict[str, Any] | None = None, *, benign: bool = True) -> Act:
-    """A definite failure, as activities raise it."""
+def refuses(
+    code: str, context: dict[str, Any] | None = None, *, benign: bool = True, internal: dict[str, Any] | None = None
+) -> Act:
+    """A definite failure, as activities raise it; ``internal`` is for ops alone."""
 
     async def act() -> None:
         raise ApplicationError(
             f"refused with {code}",
             context or {},
+            *([internal] if internal else []),
             type=code,
             non_retryable=True,
             category=ApplicationErrorCategory.BENIGN if benign else ApplicationErrorCategory.UNSPECIFIED,

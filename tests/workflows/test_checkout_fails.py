@@ -45,10 +45,15 @@ async def test_definite_failure_undoes_what_was_begun(temporal_env: TemporalEnvi
 
 
 async def test_what_is_not_the_buyers_doing_is_not_benign(temporal_env: TemporalEnvironment) -> None:
-    fakes = Fakes().then(contract.ORDER_CREATION, refuses("reservation_missing", benign=False))
+    secret = {"gateway_code": "node_7"}
+    fakes = Fakes().then(contract.PAYMENT_CAPTURE, refuses("capture_refused", benign=False, internal=secret))
     async with engine_with(temporal_env, fakes) as engine:
-        run, _ = await engine.start(checkout_input(attempt_id="pay_1"))
-        assert (await run.failure()).category is ApplicationErrorCategory.UNSPECIFIED
+        run, view = await engine.start(checkout_input(attempt_id="pay_1"))
+        error = await run.failure()
+        assert error.category is ApplicationErrorCategory.UNSPECIFIED
+        # What the gateway says is for ops alone.
+        assert "node_7" not in f"{view} {error} {error.details}"
+        assert "capture_refused: {'gateway_code': 'node_7'}" in await run.details()
 
 
 @pytest.mark.parametrize("phase", list(Phase))
@@ -179,6 +184,7 @@ async def test_capture_timed_out(temporal_env: TemporalEnvironment) -> None:
         assert view.failure is not None
         assert view.failure.code == "payment_capture_timed_out"
         assert view.failure.detail == "the payment could not be captured in time"
+        assert "payment_capture was given up: ConnectionError: no answer" in await run.details()
         assert (await run.failure()).category is ApplicationErrorCategory.UNSPECIFIED
         undone = fakes.undone()
         assert undone.index(contract.REFUND_PAYMENT.name) < undone.index(contract.UNLOCK_CART.name)
