@@ -22,7 +22,7 @@ from checkout.workflows.start import refund_options
 from tests.support.waiting import eventually
 from tests.workflows.engine import Run
 from tests.workflows.fakes import Gate
-from tests.workflows.faults import Around, breaks, loses_its_answer, waits
+from tests.workflows.faults import Around, breaks, loses_its_answer, refuses, waits
 from tests.workflows.stage import BANK, VISA, Stage
 
 Handle = WorkflowHandle[Any, Any]
@@ -194,7 +194,7 @@ def _reconciled(*finding: Around, fix: bool = False, orphans: bool = True) -> An
 async def _reconciled_in_vain(stage: Stage) -> Handle:
     """What is found cannot be settled: it is left, and the run ends all the same."""
     await nobodys(stage)
-    stage.faults.then(contract.SETTLE_FINDING, *[breaks] * 5)
+    stage.faults.then(contract.SETTLE_FINDING, refuses("defect"))
     return await _reconcile(stage, fix=True)
 
 

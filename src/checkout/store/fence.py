@@ -4,8 +4,8 @@ Every phase locks and checks the checkout's row in its own transaction (a gatewa
 each call). So a late attempt, of whatever run, can do nothing for a checkout that is being undone or closed, and
 nothing twice for one that goes on: the database arbitrates, not the workflow's id.
 
-Locks are always taken in this order, so that no two transactions wait for each other: the checkout's row, its cart,
-coupons and promotions by id, stock rows by (variant, warehouse).
+Locks are always taken in this order, so that no two transactions wait for each other: the checkout's row, its cart, its
+order, coupons and promotions by id, stock rows by (variant, warehouse).
 """
 
 import dataclasses
