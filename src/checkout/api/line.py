@@ -13,7 +13,7 @@ AT_ONCE = 32
 #: Seconds between two looks of the first in line at what it waits for.
 GLANCE = 0.1
 #: Seconds after which a start goes in any case: where no worker answers, it need not wait for all those before it.
-LONGEST = 2.5
+LONGEST = 5.0
 #: Seconds between two that go so.
 APART = 0.02
 
