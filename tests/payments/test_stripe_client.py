@@ -18,6 +18,7 @@ from checkout.payments.methods import BadPayment, check_payment
 from checkout.payments.port import DeclineCode, Declined, GatewayStatus, Payment, Refused, Unavailable
 from checkout.payments.stripe import client
 from checkout.payments.stripe.client import StripeGateway
+from checkout.payments.stripe.objects import payment_of
 from tests.payments.harness import KEYS
 from tests.support.stripe.server import SECRET_KEY, WEBHOOK_SECRET, StripeServer, act
 
@@ -237,6 +238,26 @@ async def test_approved_by_the_buyer_and_declined_by_his_bank(gateway: StripeGat
     await act(asked, "approve")
     declined = await gateway.fetch(asked.payment_id)
     assert (declined.status, declined.decline_code) == (GatewayStatus.DECLINED, DeclineCode.INSUFFICIENT_FUNDS)
+
+
+async def test_what_the_bank_has_not_answered_yet_is_asked_again(gateway: StripeGateway) -> None:
+    """Stripe repeats under the key that it is being processed; what has become of it the payment itself says."""
+    created = await create(gateway, "pm_card_slowBank")
+    with pytest.raises(Unavailable, match="still processing"):
+        await gateway.confirm(created.payment_id, key=KEYS.confirm())
+    assert (await gateway.confirm(created.payment_id, key=KEYS.confirm())).status is GatewayStatus.AUTHORIZED
+
+
+async def test_without_an_address_to_come_back_to_nobody_is_sent_away(gateway: StripeGateway) -> None:
+    created = await create(gateway, "pm_card_authenticationRequired")
+    asked = await gateway.confirm(created.payment_id, key=KEYS.confirm())
+    assert (asked.status, asked.next_action) == (GatewayStatus.REQUIRES_ACTION, None)
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": "pi_1"}, {"id": "pi_1", "status": "new", "currency": "eur"}])
+def test_an_answer_that_is_no_payment_says_nothing_about_one(answer: dict[str, Any]) -> None:
+    with pytest.raises(Unavailable):
+        payment_of(answer)
 
 
 async def test_an_amount_that_stripe_cannot_say_makes_no_object(gateway: StripeGateway) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from localstripe import resources
 
-from tests.support.stripe import intents
+from tests.support.stripe import intents, methods
 from tests.support.stripe.idempotency import Fault, Idempotency
 
 _PAGE = """<!doctype html><title>3-D Secure</title><form method="post">
@@ -31,7 +31,7 @@ def application() -> web.Application:
     resources.random_id = _id
     resources.Store.dump_to_disk = lambda _: None  # one file for all users of a machine, written with each request
     resources.schedule_webhook = lambda _: None  # ``webhooks.tell`` sends
-    replaced = {"PaymentIntent": intents.Intent, "PaymentMethod": intents.Method, "Charge": intents.Charge}
+    replaced = {"PaymentIntent": intents.Intent, "PaymentMethod": methods.Method, "Charge": intents.Charge}
     for name, ours in {**replaced, "Refund": intents.Refund}.items():
         setattr(resources, name, ours)
     resources.extra_apis[:] = [

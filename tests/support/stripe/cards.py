@@ -1,6 +1,6 @@
 """Test cards: the names and numbers of https://docs.stripe.com/testing, and what they do.
 
-The last three are not Stripe's: they stand for what happens there too, and has no test card.
+The last four are not Stripe's: they stand for what happens there too, and has no test card.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Card:
     """``code``, ``decline_code``: why it is declined. ``authenticates``: only after 3-D Secure. ``percent``: how much
     of the amount is authorized. ``lapses``: the authorization has expired when it is to be captured. ``outages``: how
-    many confirms fail before one counts.
+    many confirms fail before one counts. ``looks``: how often it is looked at before the bank has answered.
     """
 
     number: str
@@ -20,6 +20,7 @@ class Card:
     percent: int = 100
     lapses: bool = False
     outages: int = 0
+    looks: int = 0
 
 
 CARDS = {
@@ -35,6 +36,7 @@ CARDS = {
     ),
     "pm_card_partialAuthorization": Card("4000000000000093", percent=50),
     "pm_card_authorizationLapses": Card("4000000000000085", lapses=True),
+    "pm_card_slowBank": Card("4000000000000077", looks=2),
     "pm_card_outage": Card("4000000000000051", outages=2),
 }
 BY_NUMBER = {card.number: card for card in CARDS.values()}

@@ -4,42 +4,14 @@ from typing import Any, Self
 
 from localstripe import resources
 
-from tests.support.stripe.cards import BY_NUMBER, CARDS, Card
 from tests.support.stripe.errors import ApiError, missing, unexpected_state
+from tests.support.stripe.methods import method_of, use
 from tests.support.stripe.webhooks import tell
 
 #: Where this server is reached; buyers are sent there for 3-D Secure.
 address = {"base": ""}
 #: https://docs.stripe.com/currencies#three-decimal.
 _THREE_DECIMALS = {"bhd", "jod", "kwd", "omr", "tnd"}
-
-
-class Method(resources.PaymentMethod):  # type: ignore[misc]
-    """Knows all test cards, and makes a PaymentMethod of a token once (api/payment_methods/create, ``card``)."""
-
-    @classmethod
-    def _api_create(cls, **data: Any) -> Any:
-        token = (data.get("card") or {}).get("token")
-        if token is None:
-            return super()._api_create(**data)
-        found = resources.store.get(f"token:{token}")
-        if found is None:
-            raise ApiError(400, "resource_missing", f"No such token: '{token}'", param="card[token]")
-        if getattr(found, "_used", False):
-            raise ApiError(400, "token_already_used", "You cannot use a token more than once.", param="card[token]")
-        found._used = True
-        return cls(type="card", card=_details(found.card._card_number))
-
-    @classmethod
-    def _try_get_canonical_test_article(cls, id: str) -> Any:  # noqa: A002 - localstripe's
-        return cls(type="card", card=_details(CARDS[id].number)) if id in CARDS else None
-
-    def _behaviour(self) -> Card:
-        """What the card does; a number that is none of the test cards' is good."""
-        return BY_NUMBER.get(self._card_number, CARDS["pm_card_visa"])
-
-    def _charging_is_declined(self) -> bool:
-        return self._behaviour().code is not None
 
 
 class Charge(resources.Charge):  # type: ignore[misc]
@@ -111,14 +83,15 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
             str(data.get("currency")) in _THREE_DECIMALS and int(data.get("amount", 0)) % 10
         ):  # docs.stripe.com/currencies
             raise ApiError(400, "invalid_request", "The last digit has to be 0.", param="amount")
-        method = None if given is None else _method(given)
+        method = None if given is None else method_of(given)
         if getattr(method, "_used", False):
-            _use(method)
+            use(method)
         super().__init__(payment_method=None if method is None else method.id, **data)
         self.payment_method_types = allowed or ["card"]
         self.amount_capturable = 0
         self.return_url: str | None = None
         self._failure: dict[str, Any] | None = None
+        self._looks = 0
         self._outages = 0 if method is None else method._behaviour().outages
 
     @property
@@ -128,6 +101,8 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
             return "canceled"
         if self.next_action:
             return "requires_action"
+        if self._looks:
+            return "processing"
         if self.latest_charge is not None and self._charge().captured:
             return "succeeded"
         if self.amount_capturable:
@@ -153,6 +128,7 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         found = resources.store.get(f"payment_intent:{id}")
         if found is None:
             raise missing("payment_intent", id)
+        found._looks = max(0, found._looks - 1)
         return found
 
     @classmethod
@@ -163,14 +139,14 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         if intent.status not in {"requires_confirmation", "requires_payment_method"}:
             raise unexpected_state(id, intent.status, "confirmed")
         if payment_method is not None:
-            intent.payment_method = _method(payment_method).id
+            intent.payment_method = method_of(payment_method).id
         if intent.payment_method is None:
             raise unexpected_state(id, intent.status, "confirmed: it is missing a payment method")
         if intent._outages:
             intent._outages -= 1
             raise ApiError(503, "api_error", "Stripe is overloaded.", "api_error")
         intent._failure = None
-        if _method(intent.payment_method)._behaviour().authenticates:
+        if method_of(intent.payment_method)._behaviour().authenticates:
             intent._ask_the_buyer(return_url)
         else:
             intent._authorize()
@@ -181,7 +157,7 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         """api/payment_intents/capture: once, at most what is capturable; the rest is let go."""
         _no(rest)
         intent: Self = cls._api_retrieve(id)
-        if intent.status == "requires_capture" and _method(intent.payment_method)._behaviour().lapses:
+        if intent.status == "requires_capture" and method_of(intent.payment_method)._behaviour().lapses:
             intent._cancel("expired")
         if intent.status != "requires_capture":
             raise unexpected_state(id, intent.status, "captured")
@@ -249,8 +225,8 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         tell("payment_intent.requires_action", self)
 
     def _authorize(self) -> None:
-        method = _method(self.payment_method)
-        _use(method)
+        method = method_of(self.payment_method)
+        use(method)
         card = method._behaviour()
         amount = self.amount * card.percent // 100
         charge = Charge(amount=amount, currency=self.currency, source=self.payment_method, capture=False)
@@ -260,7 +236,7 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
             charge.status, charge.failure_code = "failed", card.code
             self._fail(card.code, card.decline_code)
         charge.status = "succeeded"
-        self.amount_capturable = amount
+        self.amount_capturable, self._looks = amount, card.looks
         tell("payment_intent.amount_capturable_updated", self)
 
     def _fail(self, code: str, decline_code: str | None, kind: str = "card_error") -> None:
@@ -277,25 +253,6 @@ class Intent(resources.PaymentIntent):  # type: ignore[misc]
         self._canceled, self.next_action, self.amount_capturable = True, None, 0
         self.cancellation_reason = reason
         tell("payment_intent.canceled", self)
-
-
-def _method(id: str | None) -> Any:  # noqa: A002
-    try:
-        return Method._api_retrieve(id)
-    except resources.UserError:
-        raise missing("payment_method", str(id), 400) from None
-
-
-def _use(method: Any) -> None:
-    """api/payment_methods/attach: without a Customer it can be used once. The error has neither code nor parameter."""
-    if getattr(method, "_used", False):
-        message = "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment."
-        raise resources.UserError(400, message)
-    method._used = True
-
-
-def _details(number: str) -> dict[str, str]:
-    return {"number": number, "exp_month": "12", "exp_year": "2040", "cvc": "123"}
 
 
 def _no(rest: dict[str, Any]) -> None:
