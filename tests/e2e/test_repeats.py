@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from checkout.runtime.embedded.process import launch
 from tests.e2e.stack import LEASE, Stack
 from tests.e2e.storefront import CARD, Buyer
-from tests.e2e.test_crash_matrix import CART
+from tests.e2e.test_crash_matrix import CART, GATEWAY
 from tests.support.http import steady_port
 from tests.support.waiting import eventually
 
@@ -81,6 +82,31 @@ async def test_an_api_killed_while_its_start_is_in_flight(
     assert (await ada.until_closed())["state"] == "completed"
     assert len(await stack.ledger_of(ada.checkout_id)) == 1
     assert (await ada.cart())["checkout_id"] == ada.checkout_id
+
+
+async def test_an_api_killed_while_a_payment_is_in_flight(
+    stack: Stack, buyer: Buyers, sku: str, second_api: httpx.AsyncClient
+) -> None:
+    ada = await buyer().fill({sku: 1})
+    await ada.started()
+    elsewhere, path = Buyer(second_api, ada.token), f"{ada.path}/payment"
+    async with stack.holding(GATEWAY, {}) as hold:
+        asked = asyncio.create_task(ada.call("POST", path, CARD, key="pay"))
+        await hold.until_felt()  # the workflow has taken the payment, and asks the gateway
+        os.kill(stack.pid("api"), signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            await asked
+    first = await answered(elsewhere, path, CARD, "pay")
+    assert first.status_code in {200, 202}, first.text
+    await stack.until_ready()
+    assert (await ada.call("POST", path, CARD, key="pay")).content == first.content
+    assert (await ada.until_closed())["state"] == "completed"
+    assert len(await stack.ledger_of(ada.checkout_id)) == 1
+    async with await psycopg.AsyncConnection.connect(stack.database_url) as connection:
+        query = "SELECT status, token FROM payment_attempts WHERE checkout_id = %s ORDER BY number NULLS LAST"
+        rows = await (await connection.execute(query, [ada.checkout_id])).fetchall()
+    # That of the repeat was never taken up, and is kept without its token.
+    assert rows == [("captured", None), ("discarded", None)]
 
 
 async def test_thirty_repeats_of_a_payment_over_two_processes(
