@@ -73,6 +73,8 @@ def plan(seed: int) -> Plan:
     """The run of a seed; the methods take turns."""
     chance = random.Random(seed)
     method = METHODS[seed % len(METHODS)]
+    if chance.random() < 0.12:
+        return Plan(seed, method, express=False, moments=_deserted(method, chance), after=(), wakes_late=True)
     express = chance.random() < 0.4
     steps = ([] if express else [Step("pay", {"token": method})]) + _way(method, chance)
     if chance.random() < 0.3:
@@ -81,12 +83,23 @@ def plan(seed: int) -> Plan:
         steps.insert(chance.randint(0, len(steps)), _disturbance(method, chance))
     moments: list[list[Step]] = []
     for step in steps:
-        together = bool(moments) and chance.random() < 0.3 and _may_join(step, moments[-1])
-        if together:
+        # The clock is moved once at a time.
+        if moments and chance.random() < 0.3 and step.what != "to_deadline":
             moments[-1].append(step)
         else:
             moments.append([step])
     return Plan(seed, method, express, moments, _after(method, chance), wakes_late=chance.random() < 0.5)
+
+
+def _deserted(method: str, chance: random.Random) -> list[list[Step]]:
+    """An attempt stands still in a call of the gateway, the checkout is cancelled, and then the attempt goes on."""
+    first, *looks, _capture = _PAYING[method]
+    activity = chance.choice([first, *looks])
+    calls = [1, 2, 2] if activity is first else [1]
+    how = {"activity": activity.name, "call": chance.choice(calls), "when": chance.choice(["before", "after", "after"])}
+    stuck, pay, cancel = Step("stuck_attempt", how), Step("pay", {"token": method}), Step("cancel", {"by": "ops"})
+    steps = [stuck, pay, cancel] if activity is first else [pay, stuck, *_way(method, chance)[:1], cancel]
+    return [[step] for step in steps]
 
 
 def _way(method: str, chance: random.Random) -> list[Step]:
@@ -118,6 +131,7 @@ def _disturbance(method: str, chance: random.Random) -> Step:
         buyer += [lambda: Step("transfer", {"share": chance.choice([0.2, 0.6, 1.0, 1.5])})] * 2
     gateway: list[Callable[[], Step]] = [
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "error", "count": chance.randint(1, 3)}),
+        lambda: Step("fault", {"operation": "*", "fault": "error", "count": 12}),  # down for a while
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "lost", "count": 1}),
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "latency", "count": 2, "seconds": 0.3}),
         lambda: Step("fault", {"operation": "webhook", "fault": "drop", "count": chance.randint(1, 3)}),
@@ -153,8 +167,3 @@ def _after(method: str, chance: random.Random) -> list[Step]:
     else:
         late = [Step("confirm")]
     return late if chance.random() < 0.4 else []
-
-
-def _may_join(step: Step, moment: Sequence[Step]) -> bool:
-    """One clock is moved once at a time."""
-    return "to_deadline" not in {step.what, *(other.what for other in moment)} or step.what != "to_deadline"
