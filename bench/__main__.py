@@ -11,6 +11,8 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.development import measure_dev
@@ -21,12 +23,38 @@ from bench.hot import measure_hot
 from bench.importing import measure_import
 from bench.million import measure_million
 from bench.purchase import measure_purchases
+from bench.reads import measure_reads
 from bench.report import Report
-from bench.stack import running_stack
+from bench.stack import Stack, running_stack
 
-PARTS = ("engine", "purchase", "hot", "flash", "gateway", "import", "million", "dev")
-#: Those that bring their own servers.
-APART = {"million", "dev"}
+
+@dataclass(frozen=True)
+class Run:
+    """What a part that shares the servers is measured with."""
+
+    stack: Stack
+    directory: Path
+    rounds: int
+    count: int
+    report: Report
+
+
+async def _import(run: Run) -> None:
+    measure_import(run.stack, run.directory, run.report)
+
+
+#: The parts that share their servers, and those that bring their own.
+TOGETHER: dict[str, Callable[[Run], Awaitable[None]]] = {
+    "engine": lambda run: measure_engine(run.stack, run.directory, run.rounds, run.count, run.report),
+    "purchase": lambda run: measure_purchases(run.stack, run.directory, run.rounds, run.count, run.report),
+    "reads": lambda run: measure_reads(run.stack, run.directory, run.rounds, run.report),
+    "hot": lambda run: measure_hot(run.stack, run.directory, run.rounds, run.report),
+    "flash": lambda run: measure_flash(run.stack, run.directory, run.rounds, run.report),
+    "gateway": lambda run: measure_gateway(run.stack, run.directory, run.rounds, run.count, run.report),
+    "import": _import,
+}
+APART = ("million", "dev")
+PARTS = (*TOGETHER, *APART)
 
 
 def _arguments() -> argparse.Namespace:
@@ -46,20 +74,12 @@ def _arguments() -> argparse.Namespace:
 
 async def _measure(arguments: argparse.Namespace, directory: Path, report: Report) -> None:
     parts = arguments.parts or PARTS
-    if set(parts) - APART:
+    if set(parts) & TOGETHER.keys():
         async with running_stack(directory) as stack:
-            if "engine" in parts:
-                await measure_engine(stack, directory, arguments.rounds, arguments.count, report)
-            if "purchase" in parts:
-                await measure_purchases(stack, directory, arguments.rounds, arguments.count, report)
-            if "hot" in parts:
-                await measure_hot(stack, directory, arguments.rounds, report)
-            if "flash" in parts:
-                await measure_flash(stack, directory, arguments.rounds, report)
-            if "gateway" in parts:
-                await measure_gateway(stack, directory, arguments.rounds, arguments.count, report)
-            if "import" in parts:
-                measure_import(stack, directory, report)
+            run = Run(stack, directory, arguments.rounds, arguments.count, report)
+            for part, measure in TOGETHER.items():
+                if part in parts:
+                    await measure(run)
     if "million" in parts:
         await asyncio.to_thread(measure_million, directory, report, arguments.plans)
     if "dev" in parts:

@@ -1,11 +1,17 @@
 """The application as a whole, without a server behind it: limits, problems, CORS."""
 
+import importlib
+import inspect
+import pkgutil
 import re
 from collections.abc import AsyncIterator
+from typing import Annotated, Any, get_args, get_origin
 
 import httpx
 import pytest
+from fastapi.params import Depends
 
+import checkout.api
 from checkout.api.app import create_app
 from checkout.runtime.settings import load_settings
 
@@ -73,3 +79,21 @@ async def test_the_page_of_the_documentation_loads_nothing_from_elsewhere(closed
     for address in loaded:
         assert "//" not in address, address
         assert (await closed_http.get(address)).status_code == 200, address
+
+
+def test_nothing_that_routes_depend_on_is_called_in_a_thread() -> None:
+    """FastAPI calls what is not ``async`` in a thread of a pool, for each request anew."""
+    called = {
+        part.dependency
+        for module in pkgutil.walk_packages(checkout.api.__path__, "checkout.api.")
+        for alias in vars(importlib.import_module(module.name)).values()
+        if get_origin(alias) is Annotated
+        for part in get_args(alias)
+        if isinstance(part, Depends)
+    }
+    assert len(called) > 15
+    assert [one for one in called if not (_is_async(one) or _is_async(getattr(one, "__call__", None)))] == []  # noqa: B004
+
+
+def _is_async(called: Any) -> bool:
+    return inspect.iscoroutinefunction(called)

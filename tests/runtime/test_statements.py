@@ -1,14 +1,16 @@
 """Statements of fixed text: the same rows by SQLAlchemy's session and straight from the driver, and errors alike."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions, in_direct_transaction, in_transaction, sqlstate
-from checkout.runtime.statements import Session, Statement
+from checkout.runtime.statements import Session, Statement, transaction
 
 
 @pytest.fixture(params=[in_transaction, in_direct_transaction], ids=["session", "direct"])
@@ -95,3 +97,30 @@ async def test_a_transaction_that_is_cancelled_leaves_a_connection_that_can_be_u
         with pytest.raises(asyncio.CancelledError):
             await waits
     assert await run(sessions, lambda session: Statement("SELECT 1 AS one").value(session, {})) == 1
+
+
+async def test_a_read_by_itself_leaves_no_connection_that_commits_by_itself(
+    sessions: Sessions, engine: AsyncEngine
+) -> None:
+    await in_direct_transaction(sessions, lambda session: Statement("CREATE TABLE kept (id int)").run(session, {}))
+
+    async def reads(sql: str) -> None:
+        async with transaction(engine, each=True) as session:
+            await Statement(sql).run(session, {})
+
+    async def fails(session: Session) -> None:
+        await Statement("INSERT INTO kept VALUES (1)").run(session, {})
+        raise KeyError
+
+    for sql in ("SELECT 1", "SELECT 1 / 0", "SELECT pg_sleep(60)"):
+        reading = asyncio.ensure_future(reads(sql))
+        await asyncio.sleep(0.1)
+        reading.cancel()  # where it has not ended by itself
+        with contextlib.suppress(DBAPIError, asyncio.CancelledError):
+            await reading
+        with pytest.raises(KeyError):
+            await in_direct_transaction(sessions, fails)
+        count = await in_direct_transaction(
+            sessions, lambda session: Statement("SELECT count(*) FROM kept").value(session, {})
+        )
+        assert count == 0, sql

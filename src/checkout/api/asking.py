@@ -135,7 +135,7 @@ class Asking:
         await self._database.write(lambda session: payments.discard_attempt(session, attempt_id))
 
 
-def asking(resources: ResourcesDep) -> Asking:
+async def asking(resources: ResourcesDep) -> Asking:
     """The application's questions to running checkouts."""
     return Asking(resources)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -10,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from checkout.api.problems import unavailable
 from checkout.runtime.database import create_sessions, in_transaction
+from checkout.runtime.statements import Session, Transaction, transaction
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Session)
 Work = Callable[[AsyncSession], Awaitable[T]]
 
 #: Seconds that a request waits for the database.
@@ -25,6 +28,7 @@ class Database:
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
         self._writing = create_sessions(engine)
         # A read needs no transaction around it: each statement sees what is committed, and two round trips are saved.
         self._reading = async_sessionmaker(
@@ -33,24 +37,28 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """Run what only reads."""
+        return await _bounded(_twice(self._reading, work))
 
-        async def once() -> T:
-            async with self._reading() as session:
-                return await work(session)
-
-        async def twice() -> T:
-            try:
-                return await once()
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-            return await once()  # the server was restarted, and this was the pool's old connection
-
-        return await _bounded(twice())
+    async def read_directly(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run what only reads by fixed statements, without SQLAlchemy in between: a third of the time."""
+        return await _bounded(_twice(lambda: transaction(self._engine, each=True), work))
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in one transaction, again after a lost race, and commit."""
         return await _bounded(in_transaction(self._writing, work))
+
+
+async def _twice(opened: Callable[[], AbstractAsyncContextManager[S]], work: Callable[[S], Awaitable[T]]) -> T:
+    async def once() -> T:
+        async with opened() as session:
+            return await work(session)
+
+    try:
+        return await once()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return await once()  # the server was restarted, and this was the pool's old connection
 
 
 async def _bounded(call: Awaitable[T]) -> T:

@@ -58,7 +58,7 @@ class Intent:
         return Intent(hashlib.sha256(f"{self.seed}/{number}".encode()).hexdigest(), self.repeated)
 
 
-def intent(request: Request) -> Intent:
+async def intent(request: Request) -> Intent:
     """The request's intent."""
     found: Intent | None = getattr(request.state, "intent", None)
     return found or Intent()

@@ -36,7 +36,7 @@ class Reading:
         if cart_id is None:
             raise not_found()
         try:
-            record = await self._database.read(lambda session: read_checkout(session, checkout_id))
+            record = await self._database.read_directly(lambda session: read_checkout(session, checkout_id))
         except Problem as away:
             return await self._without_database(owner, cart_id, checkout_id, away)
         if record is None:
@@ -53,7 +53,7 @@ class Reading:
         cart_id = cart_of(checkout_id)
         if cart_id is None:
             raise not_found()
-        record = await self._database.read(lambda session: read_checkout(session, checkout_id))
+        record = await self._database.read_directly(lambda session: read_checkout(session, checkout_id))
         if record is not None:
             if owner is not None and not record.owned_by(owner):
                 raise not_found()
@@ -95,7 +95,7 @@ class Reading:
         if run.running:
             view = await self._engine.view(run)
             return self.begun(run) if view is None else view_answer(view, run, self._max_ttl)
-        record = await self._database.read(lambda session: read_checkout(session, checkout_id))
+        record = await self._database.read_directly(lambda session: read_checkout(session, checkout_id))
         if record is not None:  # written while Temporal was asked
             return record_answer(record, self._max_ttl)
         failure = Failure(
@@ -127,7 +127,7 @@ def not_found() -> Problem:
     return Problem("checkout_not_found", "There is no such checkout.")
 
 
-def reading(resources: ResourcesDep) -> Reading:
+async def reading(resources: ResourcesDep) -> Reading:
     """The application's reading of checkouts."""
     return Reading(resources)
 

@@ -61,7 +61,7 @@ class Receiving:
         await self._database.write(lambda session: gateway_events.done(session, gateway=gateway, event_id=event.id))
 
 
-def receiving(resources: ResourcesDep) -> Receiving:
+async def receiving(resources: ResourcesDep) -> Receiving:
     """The application's taking in of events."""
     return Receiving(resources)
 

@@ -57,30 +57,33 @@ class Resources:
             await pool.dispose()
 
 
-def resources(request: Request) -> Resources:
+# FastAPI calls what is not `async` in a thread, which costs more than most of what is depended on.
+
+
+async def resources(request: Request) -> Resources:
     """The application's resources."""
     found: Resources = request.app.state.resources
     return found
 
 
-def database(request: Request) -> Database:
+async def database(request: Request) -> Database:
     """The application's database."""
-    return resources(request).database
+    return (await resources(request)).database
 
 
-def engine(request: Request) -> Engine:
+async def engine(request: Request) -> Engine:
     """The application's engine."""
-    return resources(request).engine
+    return (await resources(request)).engine
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     """The application's settings."""
-    return resources(request).settings
+    return (await resources(request)).settings
 
 
-def rules(request: Request) -> PriceRules:
+async def rules(request: Request) -> PriceRules:
     """How the shop enters prices."""
-    return resources(request).rules
+    return (await resources(request)).rules
 
 
 ResourcesDep = Annotated[Resources, Depends(resources)]

@@ -122,7 +122,7 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def tokens(request: Request) -> Tokens:
+async def tokens(request: Request) -> Tokens:
     """The application's tokens."""
     found: Tokens = request.app.state.tokens
     return found
@@ -131,7 +131,7 @@ def tokens(request: Request) -> Tokens:
 TokensDep = Annotated[Tokens, Depends(tokens)]
 
 
-def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Admin | None:
+async def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Admin | None:
     """Who asks; None without an ``Authorization`` header. Raises Problem (401) where the header says nothing."""
     if credentials is not None:
         return tokens.read(credentials.credentials)
@@ -143,14 +143,14 @@ def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Ses
 Caller = Annotated[Session | Admin | None, Depends(caller)]
 
 
-def session_if_any(caller: Caller) -> Session | None:
+async def session_if_any(caller: Caller) -> Session | None:
     """The session that asks, None where nobody is named. Raises Problem (403) for an admin, who owns no carts."""
     if isinstance(caller, Admin):
         raise Problem("session_required", "This route takes a session token, not an admin's.")
     return caller
 
 
-def session(found: Annotated[Session | None, Depends(session_if_any)]) -> Session:
+async def session(found: Annotated[Session | None, Depends(session_if_any)]) -> Session:
     """The session that asks. Raises Problem (401, 403) where there is none."""
     if found is None:
         raise _unauthorized("token_missing", "Send Authorization: Bearer with the session token.")
@@ -161,7 +161,7 @@ OptionalSession = Annotated[Session | None, Depends(session_if_any)]
 CurrentSession = Annotated[Session, Depends(session)]
 
 
-def admin(caller: Caller) -> Admin:
+async def admin(caller: Caller) -> Admin:
     """The admin who asks. Raises Problem (401, 403) where it is nobody, or a storefront's session."""
     if caller is None:
         raise _unauthorized("token_missing", "Send Authorization: Bearer with an admin token.")

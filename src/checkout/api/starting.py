@@ -268,7 +268,7 @@ def checked_ttl(ttl: int | None, default: int, maximum: int) -> int:
     return ttl
 
 
-def starting(resources: ResourcesDep) -> Starting:
+async def starting(resources: ResourcesDep) -> Starting:
     """The application's starts."""
     return Starting(resources)
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from checkout.domain.words import OrderStatus, PaymentStatus, Phase, State
+from checkout.runtime.statements import Session, Statement
 from checkout.store.owner import Owner
 
 
@@ -78,18 +76,18 @@ class CheckoutRecord:
         return owner.owns(self.owner_session, self.owner_customer)
 
 
-async def read_checkout(session: AsyncSession, checkout_id: str) -> CheckoutRecord | None:
+async def read_checkout(session: Session, checkout_id: str) -> CheckoutRecord | None:
     """The checkout of this id, None when no phase and no compensation has written it (yet)."""
     return await _read(session, _BY_ID, {"id": checkout_id})
 
 
-async def read_running_checkout(session: AsyncSession, cart_id: str) -> CheckoutRecord | None:
+async def read_running_checkout(session: Session, cart_id: str) -> CheckoutRecord | None:
     """The checkout of a cart that is not closed, the one that holds the cart first; None when there is none."""
     return await _read(session, _RUNNING, {"cart_id": cart_id})
 
 
-async def _read(session: AsyncSession, statement: Any, parameters: Mapping[str, Any]) -> CheckoutRecord | None:
-    row = (await session.execute(statement, parameters)).mappings().one_or_none()
+async def _read(session: Session, statement: Statement, parameters: Mapping[str, Any]) -> CheckoutRecord | None:
+    row = await statement.row(session, parameters)
     return None if row is None else _record(dict(row))
 
 
@@ -126,8 +124,8 @@ SELECT k.id, k.cart_id, c.session_id AS owner_session, c.customer_id AS owner_cu
 FROM checkouts k JOIN carts c ON c.id = k.cart_id LEFT JOIN orders o ON o.checkout_id = k.id
 """
 
-_BY_ID = text(_QUERY + " WHERE k.id = :id")
-_RUNNING = text(
+_BY_ID = Statement(_QUERY + " WHERE k.id = :id")
+_RUNNING = Statement(
     _QUERY
     + """
 WHERE k.cart_id = :cart_id AND k.state NOT IN ('completed', 'failed', 'expired', 'cancelled')

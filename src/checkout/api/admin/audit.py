@@ -60,7 +60,7 @@ class Acting:
             log.warning("admin_action_end_not_kept", action_id=row, outcome=outcome)
 
 
-def acting(admin: CurrentAdmin, database: DatabaseDep) -> Acting:
+async def acting(admin: CurrentAdmin, database: DatabaseDep) -> Acting:
     """The admin who asks, about to act."""
     return Acting(admin, database)
 

@@ -84,7 +84,7 @@ def _rows(found: Inspected) -> dict[str, Any]:
     }
 
 
-def inspecting(resources: ResourcesDep) -> Inspecting:
+async def inspecting(resources: ResourcesDep) -> Inspecting:
     """The application's checkouts in full."""
     return Inspecting(resources)
 

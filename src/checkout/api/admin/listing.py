@@ -114,7 +114,7 @@ def _invalid(field: str, message: str) -> Problem:
     return Problem("validation_failed", f"Not valid: {field}.", errors=[FieldError(field, message)])
 
 
-def lists(resources: ResourcesDep) -> Listing:
+async def lists(resources: ResourcesDep) -> Listing:
     """The application's lists."""
     return Listing(resources)
 

@@ -65,7 +65,7 @@ def _reused() -> Problem:
     )
 
 
-def refunding(resources: ResourcesDep) -> Refunds:
+async def refunding(resources: ResourcesDep) -> Refunds:
     """The application's refunds."""
     return Refunds(resources)
 

@@ -111,7 +111,7 @@ def _gone(shown: LiveCheckout) -> Problem:
     )
 
 
-def repairing(resources: ResourcesDep, acting: ActingDep, intent: IntentDep) -> Repairing:
+async def repairing(resources: ResourcesDep, acting: ActingDep, intent: IntentDep) -> Repairing:
     """The admin who asks, with what he may do about checkouts."""
     return Repairing(resources, acting, intent)
 

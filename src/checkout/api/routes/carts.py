@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from checkout.api.database import Database
 from checkout.api.documentation import BODY, ENGINE, SESSION, STORED, problems
 from checkout.api.idempotency import IntentDep
 from checkout.api.models import carts as models
@@ -24,6 +25,7 @@ from checkout.store.carts import CartView
 from checkout.store.checkouts import CheckoutRecord, read_running_checkout
 from checkout.store.holds import shortage_of
 from checkout.store.owner import Owner
+from checkout.store.pricing import PriceRules
 
 router = APIRouter(prefix="/carts", tags=["carts"])
 
@@ -31,7 +33,7 @@ READING = (*SESSION, "cart_not_found", "validation_failed", "pricing_impossible"
 CHANGING = (*READING, *BODY, "cart_locked", "cart_ordered")
 
 
-def owner(session: CurrentSession) -> Owner:
+async def owner(session: CurrentSession) -> Owner:
     """Whose carts the caller may see."""
     return owner_of(session)
 
@@ -47,7 +49,7 @@ OwnerDep = Annotated[Owner, Depends(owner)]
 class Change:
     """Changes a cart and answers it at current prices, in one transaction."""
 
-    def __init__(self, database: DatabaseDep, rules: RulesDep, owner: OwnerDep) -> None:
+    def __init__(self, database: Database, rules: PriceRules, owner: Owner) -> None:
         self._database, self._rules, self._owner = database, rules, owner
 
     async def __call__(self, cart_id: str, change: Callable[[AsyncSession], Awaitable[None]]) -> models.Cart:
@@ -60,7 +62,12 @@ class Change:
         return cart_answer(await self._database.write(work))
 
 
-ChangeDep = Annotated[Change, Depends()]
+async def changing(database: DatabaseDep, rules: RulesDep, owner: OwnerDep) -> Change:
+    """Changes of the caller's carts."""
+    return Change(database, rules, owner)
+
+
+ChangeDep = Annotated[Change, Depends(changing)]
 
 
 @router.post(
