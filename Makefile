@@ -46,7 +46,7 @@ STATEFUL_EXAMPLES ?= 200
 test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) histories, others each time (or those of SEED)
 	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; \
 	echo "these again: make test-stateful STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) SEED=$$seed"; \
-	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) --timeout=0 --hypothesis-seed=$$seed \
+	STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) $(PYTEST) -n $(WORKERS) --timeout=0 --hypothesis-seed=$$seed \
 		tests/workflows/test_stateful.py tests/activities/test_stateful.py tests/activities/test_no_drift.py
 
 chaos: $(READY) ## the whole crash matrix: every process killed in the middle of every phase, and a storm of kills
