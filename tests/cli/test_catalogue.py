@@ -133,11 +133,11 @@ def test_a_count_below_what_checkouts_hold_names_them(checkout: Command) -> None
     assert found.stdout.splitlines() == [
         f"RAKE-1 in main: reserved is 4, by the reservations it is 3. Set it to what checkouts hold: {REPAIR}",
         f"RAKE-1 in main: the ledger's reserved is 0, by the reservations it is 3. {RECORD}",
-        "7 stock rows, 5 movements, 1 reservations: 2 differences",
+        "7 stock rows, 5 movements, 1 reservation: 2 differences",
     ]
     assert checkout.ok("verify", "--repair") == [
-        "repaired 1 stock rows, ended 0 reservations of closed checkouts",
-        "7 stock rows, 6 movements, 1 reservations: all agree",
+        "repaired 1 stock row, ended 0 reservations of closed checkouts",
+        "7 stock rows, 6 movements, 1 reservation: all agree",
     ]
 
 

@@ -121,17 +121,23 @@ def verify(
     if repair:
         repaired = with_store(repair_stock)
         typer.echo(
-            f"repaired {repaired.rows} stock rows, ended {repaired.reservations} reservations of closed checkouts"
+            f"repaired {_counted(repaired.rows, 'stock row')}, "
+            f"ended {_counted(repaired.reservations, 'reservation')} of closed checkouts"
         )
     found = with_store(verify_stock)
     for difference in found.differences:
         typer.secho(str(difference), fg=typer.colors.RED)
     typer.echo(
-        f"{found.rows} stock rows, {found.movements} movements, {found.held} reservations: "
-        + (f"{len(found.differences)} differences" if found.differences else "all agree")
+        f"{_counted(found.rows, 'stock row')}, {_counted(found.movements, 'movement')}, "
+        f"{_counted(found.held, 'reservation')}: "
+        + (_counted(len(found.differences), "difference") if found.differences else "all agree")
     )
     if found.differences:
         raise typer.Exit(1)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _change(sku: str, quantity: int, how: Literal["set", "receive"], warehouse: str | None, reason: str) -> None:

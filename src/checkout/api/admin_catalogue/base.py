@@ -62,7 +62,9 @@ def document(value: list[Any] | dict[str, Any]) -> str:
     """A JSON document as it can be read; a list of words as one, and nothing for an empty one."""
     if not value or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         return ", ".join(value)
-    return Markup('<pre class="mb-0">{}</pre>').format(json.dumps(value, indent=2, ensure_ascii=False))
+    return Markup('<span style="white-space: pre-wrap">{}</span>').format(
+        json.dumps(value, indent=2, ensure_ascii=False)
+    )
 
 
 class View(ModelView):
