@@ -379,6 +379,14 @@ async def test_tax_shipping_and_rates_are_changed_and_deleted(shop: Shop) -> Non
     assert await shop.rows("SELECT amount, country, active FROM shipping_options WHERE code = 'post'") == [
         (500, "", False)
     ]
+    acts = await shop.rows("SELECT who, action, split_part(target, '/', 1), outcome FROM admin_actions ORDER BY id")
+    assert acts == [
+        ("admin", "catalogue_create", "tax-rate", "done"),
+        ("admin", "catalogue_update", "tax-rate", "done"),
+        ("admin", "catalogue_delete", "tax-rate", "done"),
+        ("admin", "catalogue_create", "shipping-option", "done"),
+        ("admin", "catalogue_create", "exchange-rate", "done"),
+    ]
 
 
 async def test_a_database_that_is_away_is_503() -> None:

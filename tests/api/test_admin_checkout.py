@@ -135,6 +135,9 @@ async def test_what_is_pending_comes_from_temporal(http: httpx.AsyncClient, stag
     assert pending["last_failure"].startswith("gateway_unavailable: ")
     assert found["workflow"]["status"] == "running"
     assert found["waiting_for"]["what"] == "payment_capture"
+    assert found["waiting_for"]["last_error"] == pending["last_failure"]
+    # The buyer learns the kind of it, and nothing of the gateway's words.
+    assert (await buyer.get(checkout, live="true"))["waiting_for"]["last_error"] == "gateway_unavailable"
     [*_, last] = found["timeline"]["phases"]
     assert (last["phase"], last["outcome"], last["ended_at"]) == ("payment_capture", "running", None)
     assert last["attempts"] >= 3

@@ -227,6 +227,19 @@ class Engine:
         """The run as Temporal has it, with what is pending. Raises RPCError, and RuntimeError where it is away."""
         return await self._handle(run).describe(rpc_timeout=timedelta(seconds=RPC_WAIT))
 
+    async def trouble(self, run: Run) -> str | None:
+        """The kind of the last failure of what is tried again, such as ``gateway_unavailable``.
+
+        None where there is none, and where Temporal does not say within :data:`QUERY_WAIT`.
+        """
+        try:
+            async with asyncio.timeout(QUERY_WAIT):
+                pending = (await self.describe(run)).raw_description.pending_activities
+        except (TimeoutError, RPCError, RuntimeError):
+            return None
+        kinds = [one.last_failure.application_failure_info.type or "failed" for one in pending if one.attempt > 1]
+        return kinds[0] if kinds else None
+
     async def refund(self, refund: RefundInput) -> None:
         """Have a refund done that the store has, or meet the run that does it.
 

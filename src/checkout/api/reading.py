@@ -1,5 +1,6 @@
 """Reads checkouts: by their row; by their workflow where there is no row yet, or the database is away."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends
@@ -45,7 +46,9 @@ class Reading:
             raise not_found()
         answer = record_answer(record, self._max_ttl)
         if live and not record.state.closed:
-            return live_answer(answer, await self._engine.view(run_of(record)), self._max_ttl)
+            run = run_of(record)
+            view, trouble = await asyncio.gather(self._engine.view(run), self._engine.trouble(run))
+            return live_answer(answer, view, trouble, self._max_ttl)
         return answer
 
     async def run(self, owner: Owner | None, checkout_id: str) -> Run:

@@ -74,13 +74,20 @@ def unknown_answer(run: Run, state: State, max_ttl: int, failure: Failure | None
     )
 
 
-def live_answer(answer: models.LiveCheckout, view: CheckoutView | None, max_ttl: int) -> models.LiveCheckout:
-    """The row's answer with what the workflow waits for; where the workflow is ahead, with what it knows."""
+def live_answer(
+    answer: models.LiveCheckout, view: CheckoutView | None, trouble: str | None, max_ttl: int
+) -> models.LiveCheckout:
+    """The row's answer with what the workflow waits for; where the workflow is ahead, with what it knows.
+
+    ``trouble``: the kind of failure of what is tried again, of which the workflow itself hears only at its end.
+    """
     if view is None:
         return answer
-    if view.version > answer.version:
-        return _merged(answer, view, max_ttl)
-    return answer.model_copy(update={"waiting_for": _waiting(view)})
+    shown = _merged(answer, view, max_ttl) if view.version > answer.version else answer
+    waiting = _waiting(view)
+    if waiting is not None and waiting.last_error is None:
+        waiting = waiting.model_copy(update={"last_error": trouble})
+    return shown.model_copy(update={"waiting_for": waiting})
 
 
 def as_answered(answer: models.LiveCheckout, view: CheckoutView) -> models.LiveCheckout:

@@ -39,6 +39,11 @@ async def end_action(session: AsyncSession, action_id: int, outcome: str) -> Non
     await session.execute(_END, {"id": action_id, "outcome": outcome})
 
 
+async def keep_done(session: AsyncSession, *, who: str, action: str, target: str) -> None:
+    """Keep what an operator has done already."""
+    await session.execute(_KEEP, {"who": who, "role": Role.OPERATOR.value, "action": action, "target": target})
+
+
 async def list_actions(
     session: AsyncSession, *, target: str | None, before: int | None, limit: int
 ) -> Sequence[ActionRecord]:
@@ -58,4 +63,8 @@ INSERT INTO admin_actions (who, role, action, target, reason) VALUES (:who, :rol
 RETURNING id
 """)
 _END = text("UPDATE admin_actions SET outcome = :outcome, ended_at = now() WHERE id = :id")
+_KEEP = text("""
+INSERT INTO admin_actions (who, role, action, target, outcome, ended_at)
+VALUES (:who, :role, :action, :target, 'done', now())
+""")
 _LIST = "SELECT id, at, who, role, action, target, reason, outcome, ended_at FROM admin_actions"

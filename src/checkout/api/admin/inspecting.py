@@ -13,6 +13,7 @@ from checkout.api.admin.workflow import Seen, look
 from checkout.api.engine import Run
 from checkout.api.models import admin as lists
 from checkout.api.models import admin_checkout as models
+from checkout.api.models.checkouts import LiveCheckout
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.domain.ids import workflow_id
@@ -41,7 +42,7 @@ class Inspecting:
         if found.updated_at is not None:
             why = reason(shown.state, shown.expires_at, found.updated_at, patience(self._settings), datetime.now(UTC))
         return models.InspectedCheckout(
-            **dict(shown),
+            **dict(_with_trouble(shown, seen)),
             stuck=why is not None,
             stuck_reason=None
             if found.updated_at is None
@@ -72,6 +73,14 @@ class Inspecting:
             failed_tasks=seen.failed_tasks,
             note=seen.note,
         )
+
+
+def _with_trouble(shown: LiveCheckout, seen: Seen) -> LiveCheckout:
+    """The checkout with the whole last failure of what is tried again, of which buyers learn the kind alone."""
+    failures = [one.last_failure for one in seen.pending or () if one.last_failure is not None]
+    if shown.waiting_for is None or not failures:
+        return shown
+    return shown.model_copy(update={"waiting_for": shown.waiting_for.model_copy(update={"last_error": failures[0]})})
 
 
 def _rows(found: Inspected) -> dict[str, Any]:

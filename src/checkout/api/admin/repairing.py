@@ -34,6 +34,7 @@ class Repairing:
 
         Raises Problem ``too_late`` once the order is being made, ``workflow_gone`` where nobody is there to be asked.
         """
+        status = 200
         async with self._acting("release", checkout_id, reason):
             run = await self._reading.run(None, checkout_id)
             request = CancelRequest(by="ops", reason=reason, who=self._acting.admin.name)
@@ -41,7 +42,7 @@ class Repairing:
                 await self._engine.ask(run, contract.CANCEL, request, self._intent.update_id)
             except StillRunning:
                 await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
-                return 202, await self._inspecting.get(checkout_id)
+                status = 202
             except Ended:
                 shown = await self._require_closed(checkout_id)
                 if shown.state is State.COMPLETED:
@@ -51,7 +52,7 @@ class Repairing:
                     raise
                 shown = await self._reading.get(None, checkout_id)
                 raise _too_late(shown, "it goes on to its end by itself") from None
-            return 200, await self._inspecting.get(checkout_id)
+        return status, await self._inspecting.get(checkout_id)
 
     async def retry(self, checkout_id: str) -> InspectedCheckout:
         """Have what waits for its next attempt be tried at once. Raises Problem where nothing does."""
@@ -67,10 +68,11 @@ class Repairing:
                     "nothing_to_retry", "Nothing of this checkout waits for another attempt.", checkout_id=checkout_id
                 )
             await self._engine.retry(await self._reading.run(None, checkout_id), waiting)
-            return await self._inspecting.get(checkout_id)
+        return await self._inspecting.get(checkout_id)
 
     async def resolve(self, checkout_id: str, resolution: Resolution) -> Answered:
         """Take a compensation that the gateway refuses for done by hand. Raises Problem ``not_refused``."""
+        status = 200
         async with self._acting("resolve", checkout_id, resolution.reason):
             run = await self._reading.run(None, checkout_id)
             request = ResolveRequest(
@@ -80,12 +82,12 @@ class Repairing:
                 await self._engine.ask(run, contract.RESOLVE, request, self._intent.update_id)
             except StillRunning:
                 await self._engine.latest_run(run.cart_id)
-                return 202, await self._inspecting.get(checkout_id)
+                status = 202
             except Ended:
                 shown = await self._require_closed(checkout_id)
                 detail = f"The checkout is {shown.state_name.lower()}: nothing of it is refused."
                 raise Problem("not_refused", detail, checkout_id=checkout_id) from None
-            return 200, await self._inspecting.get(checkout_id)
+        return status, await self._inspecting.get(checkout_id)
 
     async def _require_closed(self, checkout_id: str) -> LiveCheckout:
         """The checkout whose workflow has ended. Raises Problem ``workflow_gone`` where its row is still open."""

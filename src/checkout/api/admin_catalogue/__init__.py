@@ -18,6 +18,7 @@ from checkout.api.admin_catalogue import goods, ledgers, price_rules
 from checkout.api.admin_catalogue.access import AdminLogin
 from checkout.api.admin_catalogue.base import Refused
 from checkout.api.security import Tokens
+from checkout.store.actions import keep_done
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ class CatalogueAdmin:
             title="Catalogue",
             templates_dir=str(Path(__file__).parent / "templates"),
             authentication_backend=AdminLogin(tokens, BASE_URL),
-            audit_backend=_Audit(),
+            audit_backend=_Audit(self._sessions),
         )
         self._admin.admin.exception_handlers |= {ValueError: self._not_found, DBAPIError: self._database}
         logging.getLogger("sqladmin.application").addFilter(_NO_REFUSALS)
@@ -75,13 +76,19 @@ _NO_REFUSALS = _NoRefusals()
 
 
 class _Audit(AuditBackend):
-    """Who changed what, in the log."""
+    """Who changed what: that he did in the log of what admins did, and to what in a log line."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self._sessions = sessions
 
     @override
     async def log(self, entry: AuditEntry, request: Request) -> None:
+        who = str(request.session.get("name"))
+        async with self._sessions() as session, session.begin():
+            await keep_done(session, who=who, action=f"catalogue_{entry.action}", target=f"{entry.identity}/{entry.pk}")
         log.info(
             "catalogue changed",
-            who=request.session.get("name"),
+            who=who,
             action=entry.action,
             table=entry.identity,
             key=entry.pk,
