@@ -56,6 +56,26 @@ async def test_a_start_without_a_worker_is_under_way_and_never_lost(http: httpx.
     assert await stage.shop.rows("SELECT id FROM payment_attempts WHERE token IS NOT NULL") == []
 
 
+async def test_no_connection_is_held_while_temporal_is_waited_for(stage: Stage, api_settings: Settings) -> None:
+    """More starts than the pool has connections wait for a worker, and leave all of them to others."""
+    count = api_settings.database_pool_size + 2
+    app = create_app(api_settings)
+    with serve(app) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=120) as http:
+            buyers = [Buyer(http, await stage.cart()) for _ in range(count)]
+            starts = [asyncio.create_task(buyer.start(payment=CARD)) for buyer in buyers]
+
+            async def all_wait() -> bool:
+                kept = await stage.shop.rows("SELECT id FROM payment_attempts")
+                return len(kept) == count and app.state.resources.pool.pool.checkedout() == 0
+
+            await eventually(all_wait, "every start has asked Temporal, and no connection is in use")
+            assert not any(start.done() for start in starts)
+            async with stage.worker():
+                answers = await asyncio.gather(*starts)
+    assert [answer.status_code for answer in answers] == [201] * count
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_a_checkout_that_was_ended_before_it_began_is_still_answered(
     http: httpx.AsyncClient, stage: Stage
