@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from checkout.api import problems
 from checkout.api.bodies import BodyLimits
@@ -19,7 +20,7 @@ from checkout.api.database import Database
 from checkout.api.idempotency import Idempotency, IntentDep
 from checkout.api.problems import Problem
 from checkout.api.security import Session
-from checkout.runtime.database import Sessions
+from checkout.runtime.database import Sessions, engine_for
 from tests.api.buyer import TOKENS
 from tests.api.conftest import ADMIN_TOKEN
 from tests.api.problem import problem
@@ -43,6 +44,7 @@ class Shop:
         app.add_middleware(BodyLimits)
         app.api_route("/status/{status}", methods=["POST", "PUT"])(self._status)
         app.post("/problem/{code}")(self._problem)
+        app.post("/page")(self._page)
         app.post("/defect")(self._defect)
         app.post("/payments/webhooks/simulated")(self._webhook)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -61,6 +63,10 @@ class Shop:
         retry_after = 1 if code in {"checkout_closing", "database_unavailable"} else None
         raise Problem(code, f"run {len(self.runs)}", retry_after=retry_after, checkout_id=of, phase=phase)
 
+    async def _page(self, intent: IntentDep) -> Response:
+        self.runs.append(intent)
+        return Response(b"\xff", media_type="text/html")
+
     async def _defect(self, intent: IntentDep) -> None:
         self.runs.append(intent)
         raise ZeroDivisionError
@@ -71,6 +77,16 @@ class Shop:
     async def post(self, path: str, key: str | None = "k", *, by: str | None = ADA, body: str = "") -> httpx.Response:
         headers = {"Authorization": by} if by else {}
         return await self.http.post(path, content=body, headers=headers | ({"Idempotency-Key": key} if key else {}))
+
+
+@pytest.fixture
+async def engine(shared_database_url: str) -> AsyncIterator[AsyncEngine]:
+    """The database that this process's tests share, without keys."""
+    engine = engine_for(shared_database_url, application_name="test")
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM idempotency_keys"))
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture
@@ -152,9 +168,18 @@ async def test_no_other_status_is_kept(shop: Shop, sessions: Sessions, status: i
     assert await rows(sessions) == (1 if status >= 500 else 0)
 
 
-async def test_a_defect_is_not_kept(shop: Shop) -> None:
+async def test_a_page_is_not_kept(shop: Shop) -> None:
     for _ in range(2):
-        problem(await shop.post("/defect"), 500, "internal_error")
+        page = await shop.post("/page")
+        assert (page.status_code, page.content) == (200, b"\xff")
+    assert [intent.repeated for intent in shop.runs] == [False, True]
+
+
+async def test_a_defect_is_not_kept(shop: Shop) -> None:
+    with capture_logs() as logged:
+        for _ in range(2):
+            problem(await shop.post("/defect"), 500, "internal_error")
+    assert [entry["event"] for entry in logged] == ["unexpected error"] * 2
     assert [intent.repeated for intent in shop.runs] == [False, True]
 
 

@@ -135,8 +135,11 @@ class _Answer:
 
     @property
     def kept(self) -> bool:
-        """Whether repeats get it too: it says what became of the request, and not that it should be sent again."""
-        if "retry-after" in self.headers:
+        """Whether repeats get it too: it says what became of the request, and not that it should be sent again.
+
+        A page for people (the catalogue's) is no answer to be kept.
+        """
+        if "retry-after" in self.headers or "json" not in self.headers.get("content-type", ""):
             return False
         if self.status == 422:
             body = json.loads(self.body)
