@@ -134,7 +134,7 @@ class Stack:
             "CHECKOUT_SECRET_KEY": session,
             "CHECKOUT_ADMIN_TOKEN": admin,
             "CHECKOUT_LOG_LEVEL": "warning",
-            # As where it is installed: bytecode is kept. Without it the workflow sandbox compiles for every workflow.
+            # As where it is installed: bytecode is kept.
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._directory / "bytecode"),
         }
