@@ -5,7 +5,9 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from checkout.api import engine
 from checkout.domain import contract
@@ -161,6 +163,41 @@ async def test_what_waits_for_its_next_attempt_is_tried_at_once(http: httpx.Asyn
     await run.handle.result()
     assert (await inspected(http, checkout))["state"] == "completed"
     assert await log_of(http, checkout) == [("admin", "retry", "", "done")]
+
+
+async def test_a_run_that_was_reset_is_looked_at_and_tried_again(http: httpx.AsyncClient, stage: Stage) -> None:
+    await fault(stage, "capture", fault="error")
+    run = await stage.launch(token="tok_visa")
+    checkout = run.checkout.checkout_id
+
+    async def pending() -> dict[str, Any]:
+        found = (await inspected(http, checkout))["workflow"]["pending_activities"]
+        return dict(found[0]) if found and found[0]["activity"] == "payment_capture" else {"attempt": 0}
+
+    async def tried_again() -> bool:
+        now = await pending()
+        return bool(now["attempt"] >= 2 and not now["running"])
+
+    await eventually(tried_again, "the capture is tried again")
+    events = (await run.handle.fetch_history()).events
+    taken = [event.event_id for event in events if event.HasField("workflow_task_completed_event_attributes")]
+    first = (await inspected(http, checkout))["workflow"]["run_id"]
+    answer = await stage.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=stage.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run.handle.id, run_id=first),
+            workflow_task_finish_event_id=taken[-1],
+            request_id="reset",
+        )
+    )
+    await eventually(tried_again, "the run after the reset captures as well")
+    workflow = (await inspected(http, checkout))["workflow"]
+    assert (workflow["run_id"], workflow["status"]) == (answer.run_id, "running")
+    assert answer.run_id != first
+    await fault(stage, "capture")
+    assert (await act(http, checkout, "retry")).status_code == 200
+    await stage.client.get_workflow_handle(run.handle.id, run_id=answer.run_id).result()
+    assert (await inspected(http, checkout))["state"] == "completed"
 
 
 async def test_what_the_gateway_refuses_is_resolved_by_hand(

@@ -1,5 +1,6 @@
 """What ops do about a checkout: release it, have what is stuck tried at once, resolve what the gateway refuses."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends
@@ -67,7 +68,9 @@ class Repairing:
                 raise Problem(
                     "nothing_to_retry", "Nothing of this checkout waits for another attempt.", checkout_id=checkout_id
                 )
-            await self._engine.retry(await self._reading.run(None, checkout_id), waiting)
+            # Of the run that was looked at: after a reset another than the row's.
+            run = replace(await self._reading.run(None, checkout_id), run_id=found.workflow.run_id)
+            await self._engine.retry(run, waiting)
         return await self._inspecting.get(checkout_id)
 
     async def resolve(self, checkout_id: str, resolution: Resolution) -> Answered:
