@@ -279,6 +279,7 @@ async def test_one_that_was_terminated_goes_on_when_it_is_asked_for_again(
         return bool((await sale.order())["payment"]["refund_pending"] == 500)
 
     await eventually(pending, "the amount is kept free")
+    monkeypatch.setattr(api_engine, "UPDATE_WAIT", 60)
     others = problem(await sale.refund(amount=sale.total), 409, "refund_exceeds_capture")
     assert others["context"]["given_back"] == 500
     handle = stage.client.get_workflow_handle(refund_workflow_id(sale.reference, refund_id(sale.reference, "k")))
@@ -286,7 +287,6 @@ async def test_one_that_was_terminated_goes_on_when_it_is_asked_for_again(
     await handle.terminate("by mistake")
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as session:
         await (await session.delete(f"{stage.gateway.url}/faults")).release()
-    monkeypatch.setattr(api_engine, "UPDATE_WAIT", 60)
     assert (await sale.refund("k", amount=500)).status_code == 200
     assert await sale.kept() == sale.total - 500
     await sale.ended_well()
