@@ -8,16 +8,30 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from checkout.domain.countries import is_country
-from checkout.domain.currencies import is_currency
 from checkout.runtime.admins import TOKEN_LENGTH, NamedToken, named_tokens
-from checkout.runtime.stripe_keys import check_key, check_together
+from checkout.runtime.setting_kinds import (
+    Address,
+    Admins,
+    Country,
+    Currency,
+    DatabaseUrl,
+    ExistingFile,
+    Origins,
+    StripeKey,
+    StripePublicKey,
+    Url,
+    port,
+    seconds,
+    setting,
+    text,
+)
+from checkout.runtime.stripe_keys import check_together
 
 PREFIX = "CHECKOUT_"
 # HS256 keys shorter than the hash's output weaken the signature (RFC 7518, section 3.2).
@@ -42,156 +56,144 @@ class SettingsError(Exception):
         self.lines = lines
 
 
-def _setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
-    return Field(default=default, description=description, json_schema_extra={"allowed": allowed}, **limits)
-
-
-def _port(default: int, description: str) -> Any:
-    return _setting(default, description, "a port number, 1 to 65535", ge=1, le=65535)
-
-
-def _seconds(default: int, description: str, longest: int) -> Any:
-    return _setting(default, description, f"whole seconds, 1 to {longest}", ge=1, le=longest)
-
-
-def _text(default: str | None, description: str, allowed: str = "a text that is not empty") -> Any:
-    return _setting(default, description, allowed, min_length=1)
-
-
 class Settings(BaseSettings):
     """All settings of all processes. :func:`load_settings` builds one and explains what is wrong, one line each."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    data_dir: Path = _setting(
+    data_dir: Path = setting(
         Path(".checkout"), "Where `checkout dev` keeps its servers' data, logs and secrets", "a directory"
     )
 
-    host: str = _text("127.0.0.1", "Address that the API and the gateway listen on", "an IP address or a host name")
-    http_port: int = _port(8000, "Port of the API")
-    gateway_port: int = _port(8001, "Port of the simulated payment gateway")
+    host: str = text("127.0.0.1", "Address that the API and the gateway listen on", "an IP address or a host name")
+    http_port: int = port(8000, "Port of the API")
+    gateway_port: int = port(8001, "Port of the simulated payment gateway")
 
-    database_url: str | None = _text(
+    database_url: DatabaseUrl | None = text(
         None,
         "PostgreSQL 15 or newer, as a libpq URI; unset: the one that `checkout dev` runs",
         "a libpq URI, postgresql://…",
     )
-    database_pool_size: int = _setting(
+    database_pool_size: int = setting(
         10, "Connections to PostgreSQL that one process keeps open", "a number, 1 to 200", ge=1, le=200
     )
 
-    temporal_address: str = _text("127.0.0.1:7233", "Temporal's front end", "host:port")
-    temporal_namespace: str = _text("default", "Temporal's namespace")
-    temporal_task_queue: str = _text("checkout", "Task queue of the worker")
-    temporal_port: int = _port(7233, "Port of the Temporal server that `checkout dev` runs")
-    temporal_ui_port: int = _port(8233, "Port of the Temporal UI that `checkout dev` runs")
-    temporal_ui_url: str | None = _text(
+    temporal_address: Address = text("127.0.0.1:7233", "Temporal's front end", "host:port")
+    temporal_namespace: str = text("default", "Temporal's namespace")
+    temporal_task_queue: str = text("checkout", "Task queue of the worker")
+    temporal_port: int = port(7233, "Port of the Temporal server that `checkout dev` runs")
+    temporal_ui_port: int = port(8233, "Port of the Temporal UI that `checkout dev` runs")
+    temporal_ui_url: Url | None = text(
         None, "Where people reach the Temporal UI; unset: the admin API links to none", "an http or https URL"
     )
-    temporal_api_key: SecretStr | None = _text(None, "API key of Temporal Cloud (turns TLS on)", "an API key")
-    temporal_tls: bool = _setting(False, "Connect to Temporal over TLS", "true or false")
-    temporal_tls_ca: Path | None = _setting(None, "CA certificate of the Temporal server (PEM)", "a file that exists")
-    temporal_tls_cert: Path | None = _setting(None, "Client certificate for mTLS (PEM)", "a file that exists")
-    temporal_tls_key: Path | None = _setting(None, "Private key of the client certificate (PEM)", "a file that exists")
-    temporal_tls_server_name: str | None = _text(None, "Server name that Temporal's certificate is checked against")
+    temporal_api_key: SecretStr | None = text(None, "API key of Temporal Cloud (turns TLS on)", "an API key")
+    temporal_tls: bool = setting(False, "Connect to Temporal over TLS", "true or false")
+    temporal_tls_ca: ExistingFile | None = setting(
+        None, "CA certificate of the Temporal server (PEM)", "a file that exists"
+    )
+    temporal_tls_cert: ExistingFile | None = setting(None, "Client certificate for mTLS (PEM)", "a file that exists")
+    temporal_tls_key: ExistingFile | None = setting(
+        None, "Private key of the client certificate (PEM)", "a file that exists"
+    )
+    temporal_tls_server_name: str | None = text(None, "Server name that Temporal's certificate is checked against")
 
-    ttl_minutes: float = _setting(
+    ttl_minutes: float = setting(
         15, "Minutes until an unpaid checkout expires", "minutes, more than 0, at most MAX_TTL_MINUTES", gt=0
     )
-    max_ttl_minutes: float = _setting(
+    max_ttl_minutes: float = setting(
         60,
         "Longest life of an unpaid checkout, extensions included",
         "minutes, more than 0, at most 1440",
         gt=0,
         le=1440,
     )
-    base_currency: str = _text("EUR", "Currency from which prices are converted", "an ISO 4217 code, such as EUR")
-    prices_include_tax: bool = _setting(
+    base_currency: Currency = text("EUR", "Currency from which prices are converted", "an ISO 4217 code, such as EUR")
+    prices_include_tax: bool = setting(
         False, "Whether prices are entered with the tax of HOME_COUNTRY in them", "true or false"
     )
-    home_country: str | None = _text(None, "Country of the shop", "an ISO 3166-1 alpha-2 code, such as DE")
-    price_drift_tolerance: int = _setting(
+    home_country: Country | None = text(None, "Country of the shop", "an ISO 3166-1 alpha-2 code, such as DE")
+    price_drift_tolerance: int = setting(
         1, "Minor units by which prices may have moved before a drift is logged", "a whole number from 0", ge=0
     )
-    payment_gateway: Literal["simulated", "stripe"] = _setting("simulated", "Payment gateway", "simulated or stripe")
-    payment_auth_timeout: int = _seconds(300, "Seconds after which an authorization is given up", 86_400)
-    payment_capture_timeout: int = _seconds(3600, "Seconds after which a capture is given up", 604_800)
-    funds_timeout: int = _seconds(259_200, "Seconds that a bank transfer may take", 7_776_000)
-    reconcile_every: int = _setting(
+    payment_gateway: Literal["simulated", "stripe"] = setting("simulated", "Payment gateway", "simulated or stripe")
+    payment_auth_timeout: int = seconds(300, "Seconds after which an authorization is given up", 86_400)
+    payment_capture_timeout: int = seconds(3600, "Seconds after which a capture is given up", 604_800)
+    funds_timeout: int = seconds(259_200, "Seconds that a bank transfer may take", 7_776_000)
+    reconcile_every: int = setting(
         3600,
         "Seconds between two reconciliations with the gateway; 0: none",
         "whole seconds, 0 to 604800",
         ge=0,
         le=604_800,
     )
-    reconcile_hours: int = _setting(
+    reconcile_hours: int = setting(
         24, "Hours back that a scheduled reconciliation looks", "a number, 1 to 8760", ge=1, le=8760
     )
-    reconcile_fix: bool = _setting(False, "Whether a scheduled reconciliation mends what it finds", "true or false")
-    return_url: str | None = _text(
+    reconcile_fix: bool = setting(False, "Whether a scheduled reconciliation mends what it finds", "true or false")
+    return_url: Url | None = text(
         None,
         "Where buyers come back to from a gateway's page; `{checkout_id}` in it becomes the checkout's id",
         "an http or https URL",
     )
-    gateway_url: str = _text("http://127.0.0.1:8001", "Where the payment gateway answers", "an http or https URL")
-    gateway_api_key: SecretStr | None = _text(
+    gateway_url: Url = text("http://127.0.0.1:8001", "Where the payment gateway answers", "an http or https URL")
+    gateway_api_key: SecretStr | None = text(
         None, "Key by which the shop authenticates at the payment gateway", "a text that is not empty"
     )
-    gateway_public_url: str | None = _text(
+    gateway_public_url: Url | None = text(
         None,
         "Where buyers reach the simulated gateway's pages; unset: where the shop does",
         "an http or https URL",
     )
-    gateway_webhook_url: str | None = _text(
+    gateway_webhook_url: Url | None = text(
         None,
         "Where the simulated gateway sends its events: API, then /payments/webhooks/simulated; unset: nowhere",
         "an http or https URL",
     )
-    gateway_webhook_secret: SecretStr | None = _text(
+    gateway_webhook_secret: SecretStr | None = text(
         None, "Signs the simulated gateway's events; shop and gateway share it", "a text that is not empty"
     )
 
-    stripe_secret_key: SecretStr | None = _text(
+    stripe_secret_key: StripeKey | None = text(
         None, "Key by which the shop authenticates at Stripe", "sk_test_…, sk_live_…, or a restricted rk_…"
     )
-    stripe_publishable_key: str | None = _text(
+    stripe_publishable_key: StripePublicKey | None = text(
         None, "The storefront's key; here only so that a mix of test and live is noticed", "pk_test_… or pk_live_…"
     )
-    stripe_webhook_secret: SecretStr | None = _text(
+    stripe_webhook_secret: StripeKey | None = text(
         None, "Signing secret of the shop's webhook endpoint at Stripe", "whsec_…"
     )
-    stripe_api_base: str = _text(
+    stripe_api_base: Url = text(
         "https://api.stripe.com", "Where Stripe answers", "an https URL; with a test key also http"
     )
 
-    secret_key: SecretStr | None = _setting(
+    secret_key: SecretStr | None = setting(
         None, "Signs session tokens (HS256)", f"{SECRET_LENGTH} characters or more, random", min_length=SECRET_LENGTH
     )
-    admin_token: SecretStr | None = _setting(
+    admin_token: SecretStr | None = setting(
         None,
         "Bearer token of an operator",
         f"{TOKEN_LENGTH} characters or more, random",
         min_length=TOKEN_LENGTH,
     )
-    admin_tokens: SecretStr | None = _setting(
+    admin_tokens: Admins | None = setting(
         None,
         "Further admins, each with a token: a viewer looks, an operator acts; separated by commas",
         "name:viewer:token or name:operator:token, names and tokens each once, tokens of "
         f"{TOKEN_LENGTH} characters or more",
     )
-    idempotency_lease: int = _seconds(
+    idempotency_lease: int = seconds(
         30, "Seconds after which a repeat takes over a keyed request whose process died", 3600
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+    cors_origins: Origins = setting(
         (), "Origins whose pages may call the API, separated by commas", "origins such as https://shop.example, or *"
     )
 
-    overdue_after: int = _seconds(60, "Seconds after its deadline from which an open checkout counts as stuck", 86_400)
-    stuck_after: int = _seconds(
+    overdue_after: int = seconds(60, "Seconds after its deadline from which an open checkout counts as stuck", 86_400)
+    stuck_after: int = seconds(
         1800, "Seconds in one phase, or giving back, from which a checkout counts as stuck", 604_800
     )
 
-    unhealthy_from: int = _setting(
+    unhealthy_from: int = setting(
         10,
         "So many checkouts overdue, stuck or in failing workflows make `/health/checkout` unhealthy; fewer, degraded",
         "a number, 1 to 1000000",
@@ -199,86 +201,10 @@ class Settings(BaseSettings):
         le=1_000_000,
     )
 
-    log_format: Literal["json", "console"] = _setting("json", "How log lines look", "json or console")
-    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+    log_format: Literal["json", "console"] = setting("json", "How log lines look", "json or console")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "The least severe log lines that are written", "debug, info, warning or error"
     )
-
-    @field_validator("admin_tokens")
-    @classmethod
-    def _check_admins(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            named_tokens(value.get_secret_value())
-        return value
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split_origins(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
-                raise ValueError(f"{origin!r} is not an origin")
-        return value
-
-    @field_validator(
-        "return_url", "gateway_url", "gateway_public_url", "gateway_webhook_url", "stripe_api_base", "temporal_ui_url"
-    )
-    @classmethod
-    def _check_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("not an http or https URL")
-        return value.rstrip("/")
-
-    @field_validator("stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret")
-    @classmethod
-    def _check_stripe_key(cls, value: SecretStr | str | None, info: ValidationInfo) -> SecretStr | str | None:
-        if value is not None and info.field_name is not None:
-            check_key(info.field_name, value.get_secret_value() if isinstance(value, SecretStr) else value)
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_database_url(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgres://")):
-            raise ValueError("not a libpq URI")
-        return value
-
-    @field_validator("temporal_address")
-    @classmethod
-    def _check_address(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal():
-            raise ValueError("not host:port")
-        return value
-
-    @field_validator("base_currency")
-    @classmethod
-    def _check_currency(cls, value: str) -> str:
-        if not is_currency(value):
-            raise ValueError(f"{value!r} is no ISO 4217 currency")
-        return value
-
-    @field_validator("home_country")
-    @classmethod
-    def _check_country(cls, value: str | None) -> str | None:
-        if value is not None and not is_country(value):
-            raise ValueError(f"{value!r} is no ISO 3166-1 alpha-2 code")
-        return value
-
-    @field_validator("temporal_tls_ca", "temporal_tls_cert", "temporal_tls_key")
-    @classmethod
-    def _check_file(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
-            raise ValueError(f"{value} is not a file")
-        return value
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -1,0 +1,117 @@
+"""What a setting may be: its kinds of values, each with its check, and its words for people.
+
+A check raises ValueError; what is shown beside the variable's name is the setting's own ``allowed``.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic_settings import NoDecode
+
+from checkout.domain.countries import is_country
+from checkout.domain.currencies import is_currency
+from checkout.runtime.admins import named_tokens
+from checkout.runtime.stripe_keys import check_key
+
+
+def setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
+    """A setting: what it is, and what its value may be, both for the documents and for whoever set it wrong."""
+    return Field(default=default, description=description, json_schema_extra={"allowed": allowed}, **limits)
+
+
+def port(default: int, description: str) -> Any:
+    """A TCP port."""
+    return setting(default, description, "a port number, 1 to 65535", ge=1, le=65535)
+
+
+def seconds(default: int, description: str, longest: int) -> Any:
+    """A duration in whole seconds."""
+    return setting(default, description, f"whole seconds, 1 to {longest}", ge=1, le=longest)
+
+
+def text(default: str | None, description: str, allowed: str = "a text that is not empty") -> Any:
+    """A text; an empty one is a mistake, not a default."""
+    return setting(default, description, allowed, min_length=1)
+
+
+def _admins(value: SecretStr) -> SecretStr:
+    named_tokens(value.get_secret_value())
+    return value
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+    return value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
+            raise ValueError(f"{origin!r} is not an origin")
+    return value
+
+
+def _url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("not an http or https URL")
+    return value.rstrip("/")
+
+
+def _stripe_key(value: str, info: ValidationInfo) -> str:
+    check_key(str(info.field_name), value)
+    return value
+
+
+def _stripe_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    check_key(str(info.field_name), value.get_secret_value())
+    return value
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("not a libpq URI")
+    return value
+
+
+def _address(value: str) -> str:
+    host, _, number = value.rpartition(":")
+    if not host or not number.isdecimal():
+        raise ValueError("not host:port")
+    return value
+
+
+def _currency(value: str) -> str:
+    if not is_currency(value):
+        raise ValueError(f"{value!r} is no ISO 4217 currency")
+    return value
+
+
+def _country(value: str) -> str:
+    if not is_country(value):
+        raise ValueError(f"{value!r} is no ISO 3166-1 alpha-2 code")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError(f"{value} is not a file")
+    return value
+
+
+#: ``host:port``.
+Address = Annotated[str, AfterValidator(_address)]
+#: See :mod:`checkout.runtime.admins`.
+Admins = Annotated[SecretStr, AfterValidator(_admins)]
+Country = Annotated[str, AfterValidator(_country)]
+Currency = Annotated[str, AfterValidator(_currency)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+ExistingFile = Annotated[Path, AfterValidator(_file)]
+#: Separated by commas, not JSON, as environments have lists.
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)]
+#: A key whose form tells what it is for: see :mod:`checkout.runtime.stripe_keys`.
+StripeKey = Annotated[SecretStr, AfterValidator(_stripe_secret)]
+StripePublicKey = Annotated[str, AfterValidator(_stripe_key)]
+#: Kept without a slash at its end.
+Url = Annotated[str, AfterValidator(_url)]
