@@ -88,7 +88,7 @@ def test_a_bad_row_is_said_and_ends_with_1(checkout: Command, tmp_path: Path) ->
     strict = checkout("import-products", path, "--strict")
     assert strict.exit_code == 2
     assert "line 2, Variant Price: '1,5' is no decimal number such as 9.99" in strict.stderr
-    assert "checkout: 1 bad rows in p.csv: nothing was imported (--strict)" in strict.stderr
+    assert "checkout: 1 bad row in p.csv: nothing was imported (--strict)" in strict.stderr
 
 
 def test_what_is_refused_is_one_line(checkout: Command) -> None:
@@ -107,7 +107,8 @@ def test_what_is_refused_is_one_line(checkout: Command) -> None:
     ):
         result = checkout(*command.split())
         assert result.exit_code == 2
-        assert result.stderr.splitlines()[-1].startswith(f"checkout: {message}")
+        [line] = result.stderr.splitlines()
+        assert line.startswith(f"checkout: {message}")
     assert checkout("stock", "set", "RAKE-1", "--", "-1").exit_code == 2
     assert checkout.ok("verify") == ["7 stock rows, 5 movements, 0 reservations: all agree"]
 

@@ -104,6 +104,25 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_temporal_that_does_not_answer_is_one_line_with_the_setting() -> None:
+    away = f"127.0.0.1:{steady_port()}"
+    done = checkout("reconcile", environment={**CLEAN, "CHECKOUT_TEMPORAL_ADDRESS": away})
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"checkout: Temporal does not answer at {away}: Connection refused. "
+        "Does it run, and is CHECKOUT_TEMPORAL_ADDRESS right?\n"
+    )
+
+
+def test_a_data_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = checkout("dev", environment={**CLEAN, "CHECKOUT_DATA_DIR": str(tmp_path / "file")})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"checkout: CHECKOUT_DATA_DIR is '{tmp_path}/file', which cannot be used: ")
+
+
 def test_a_port_that_is_taken_is_one_line(database_url: str) -> None:
     import socket
 

@@ -96,7 +96,9 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise _unauthorized("token_expired", "The session token has expired.") from None
         except (jwt.PyJWTError, ValueError, OverflowError):
-            raise _unauthorized("token_invalid", "The session token is not one of this shop's.") from None
+            raise _unauthorized(
+                "token_invalid", "The token is none of this shop's, neither a session's nor an admin's."
+            ) from None
         subject, customer = claims["sub"], claims.get("customer_id")
         if not _is_id(subject) or (customer is not None and not _is_id(customer)):
             raise _unauthorized(

@@ -40,7 +40,7 @@ class Directories:
             for name in ("logs", "temporal"):
                 (directories.data / name).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise ServerFault(f"{data} cannot be used: {error.strerror}") from error
+            raise ServerFault(f"CHECKOUT_DATA_DIR is {str(data)!r}, which cannot be used: {error.strerror}") from error
         return directories
 
     def log(self, name: str) -> Path:

@@ -87,9 +87,10 @@ def _explain(error: Exception) -> str | None:
 
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, psycopg.OperationalError):
-        return f"the database does not answer: {' '.join(str(cause).split())}"
-    if isinstance(error, RuntimeError) and str(error).startswith("Failed client connect"):
-        return f"Temporal does not answer: {error}"
+        lines = [line.strip() for line in str(cause).splitlines()]
+        return f"the database does not answer: {'. '.join(line for line in lines if line)}"
+    if isinstance(error, RuntimeError) and str(error).startswith("Temporal does not answer"):
+        return str(error)
     if "temporalio.service" in sys.modules and isinstance(error, sys.modules["temporalio.service"].RPCError):
         return f"Temporal refuses: {error}"
     return None

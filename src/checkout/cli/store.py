@@ -76,7 +76,8 @@ def progress(title: str) -> "Iterator[OnProgress]":
     try:
         yield advance
     finally:
-        bar.stop()
+        if bar.live.is_started:  # stopping one that was not ends a line that nothing began
+            bar.stop()
 
 
 def say_bad_row(bad: "BadRow") -> None:

@@ -1,5 +1,6 @@
 """The one way to reach Temporal: the same client and data converter for API, worker, command line and replay."""
 
+import re
 from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -18,15 +19,21 @@ async def connect(settings: Settings, *, lazy: bool = False, identity: str | Non
     ``lazy`` connects at the first call, so that a process can start, and say so in its health, while Temporal is away.
     Raises RuntimeError where the server does not answer, SettingsError where a certificate cannot be read.
     """
-    return await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-        tls=_tls(settings),
-        data_converter=data_converter(),
-        identity=identity,
-        lazy=lazy,
-    )
+    try:
+        return await Client.connect(
+            settings.temporal_address,
+            namespace=settings.temporal_namespace,
+            api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+            tls=_tls(settings),
+            data_converter=data_converter(),
+            identity=identity,
+            lazy=lazy,
+        )
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"Temporal does not answer at {settings.temporal_address}: {_reason(error)}. "
+            f"Does it run, and is {PREFIX}TEMPORAL_ADDRESS right?"
+        ) from error
 
 
 def data_converter() -> DataConverter:
@@ -56,6 +63,12 @@ async def register_search_attributes(client: Client) -> list[str]:
             )
         )
     return sorted(missing)
+
+
+def _reason(error: RuntimeError) -> str:
+    """What the SDK's transport says in the middle of its nested names; all of it where it says it otherwise."""
+    said = re.findall(r'message: "([^"]+)"', str(error))
+    return said[-1] if said else str(error)
 
 
 def _tls(settings: Settings) -> TLSConfig | bool:

@@ -145,7 +145,7 @@ async def test_a_figure_below_what_checkouts_hold_is_a_bad_row_and_the_rest_of_i
     )
     assert "chk_a (4)" in run.bad[0]
     assert (await variants(shelves))["cup"][5:] == (800, 5)
-    with pytest.raises(ImportRefused, match="1 bad rows"):
+    with pytest.raises(ImportRefused, match="1 bad row "):
         await run(write_products(tmp_path / "p.csv", {"Variant Inventory Qty": "2", "Variant Price": "7"}), strict=True)
     assert (await variants(shelves))["cup"][5:] == (800, 5)
 
@@ -180,7 +180,7 @@ async def test_strict_refuses_the_whole_file_for_one_bad_row(
     monkeypatch.setattr(importer, "BATCH", 2)
     rows: Sequence[dict[str, str]] = [{"Handle": f"p{n}", "Title": "P"} for n in range(9)]
     path = write_products(tmp_path / "p.csv", *rows, {"Handle": "p9", "Variant Inventory Qty": "many"})
-    with pytest.raises(ImportRefused, match=r"1 bad rows in p.csv: nothing was imported \(--strict\)"):
+    with pytest.raises(ImportRefused, match=r"1 bad row in p.csv: nothing was imported \(--strict\)"):
         await run(path, strict=True)
     assert run.bad == ["line 11, Variant Inventory Qty: 'many' is no whole number from 0 on"]
     for table in ("products", "variants", "prices", "stock", "stock_movements"):

@@ -125,7 +125,8 @@ async def import_whole(
     if done.bad:
         for bad in sorted(done.bad, key=lambda bad: bad.line):
             on_bad_row(bad)
-        raise ImportRefused(f"{len(done.bad)} bad rows in {into.file.path.name}: nothing was imported (--strict)")
+        rows = "1 bad row" if len(done.bad) == 1 else f"{len(done.bad)} bad rows"
+        raise ImportRefused(f"{rows} in {into.file.path.name}: nothing was imported (--strict)")
     return done.report
 
 
