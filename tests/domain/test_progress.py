@@ -16,7 +16,7 @@ from checkout.domain.messages import (
     PricesLocked,
     StartRequest,
 )
-from checkout.domain.progress import Progress, Refusal, rfc3339
+from checkout.domain.progress import Progress, Refusal
 from checkout.domain.words import CANCELLABLE, CLOSED, Outcome, Phase, State
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -160,7 +160,3 @@ def test_a_decline_uses_up_an_attempt_and_says_why() -> None:
     checkout.attempted(Authorization(8, False, 2, declined))
     view = checkout.view()
     assert (view.attempts_left, view.last_error, view.failure) == (2, declined, None)
-
-
-def test_times_are_utc_with_a_z() -> None:
-    assert rfc3339(datetime.fromisoformat("2026-01-31T13:00:00.25+01:00")) == "2026-01-31T12:00:00.250000Z"

@@ -1,12 +1,13 @@
 """Beside the phases: the deadline that the workflow moved, in the checkout's row."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
 from checkout.domain.messages import Extended, ExtensionInput
+from checkout.domain.times import rfc3339
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store.closing import move_deadline
@@ -31,4 +32,4 @@ class Extension:
 async def _record(session: Session, given: ExtensionInput) -> Extended:
     held = await enter_running(session, given.checkout_id)
     version, expires_at = await move_deadline(session, held, datetime.fromisoformat(given.expires_at))
-    return Extended(version, expires_at.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    return Extended(version, rfc3339(expires_at))

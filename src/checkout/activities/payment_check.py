@@ -23,6 +23,7 @@ from checkout.activities.payment_outcomes import (
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure, Failure
 from checkout.domain.messages import Authorization, Funds, PaymentCheckInput
+from checkout.domain.times import rfc3339
 from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, Refused, next_action_document
 from checkout.runtime.database import Sessions, in_direct_transaction
@@ -176,9 +177,8 @@ async def _missing(session: Session, attempt: Attempt, payment: Payment) -> Fund
     version = held.checkout.version
     if payment.authorized and (held.checkout.next_action != action or held.checkout.last_error is None):
         figures = {"currency": attempt.currency, "received": payment.authorized, "missing": payment.missing}
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         detail = "the transfer has brought less than the total: the rest is missing"
-        failure = Failure("funds_missing", Phase.PAYMENT_CAPTURE, detail, figures, at)
+        failure = Failure("funds_missing", Phase.PAYMENT_CAPTURE, detail, figures, rfc3339(datetime.now(UTC)))
         await payments.record(session, attempt.id, authorized=payment.authorized)
         version = await change(session, held, State.AWAITING_FUNDS, next_action=action, last_error=asdict(failure))
     return Funds(version, arrived=False, missing=payment.missing)

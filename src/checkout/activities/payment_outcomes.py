@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from checkout.activities.gateway_calls import settled_columns
 from checkout.domain.errors import DefiniteFailure, Failure
 from checkout.domain.messages import Authorization
+from checkout.domain.times import rfc3339
 from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, next_action_document
@@ -138,7 +139,7 @@ async def decline(session: Session, attempt: Attempt, code: DeclineCode, why: Ma
     if (answer := held.answer(Authorization)) is not None:
         return answer
     left = held.checkout.attempts_left - 1
-    failure = Failure(code.value, PHASE, _SENTENCES[code], {"attempts_left": left}, _now())
+    failure = Failure(code.value, PHASE, _SENTENCES[code], {"attempts_left": left}, rfc3339(datetime.now(UTC)))
     recorded = payments.recorded(attempt.id, status="declined", code=failure.code, message=failure.detail, **why)
     return await finish(
         session,
@@ -168,10 +169,6 @@ async def close(
         return  # another run of this activity has had the gateway's answer before
     columns = {"status": "refused", "token": None} if settled is None else settled_columns(settled)
     await payments.record(session, attempt.id, **columns, **why, code=failure.code, message=failure.detail)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def settle_difference(sessions: Sessions, gateway: Gateway, attempt: Attempt, payment: Payment) -> None:

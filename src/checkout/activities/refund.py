@@ -32,7 +32,7 @@ class Refunding:
     async def reserve(self, given: RefundInput) -> RefundReserved:
         """Decide what goes back, and keep it free: refunds that run at once never give back more than was captured.
 
-        Raises DefiniteFailure as ``domain.refunds.plan`` does; the refund is refused then, and stays so.
+        Raises DefiniteFailure as ``domain.refund_plan.plan`` does; the refund is refused then, and stays so.
         """
         decided = await in_transaction(self.sessions, lambda session: _decide(session, given))
         if isinstance(decided, DefiniteFailure):

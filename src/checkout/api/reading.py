@@ -12,7 +12,7 @@ from checkout.api.problems import Problem
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.shown_checkout import live_answer, record_answer, unknown_answer, view_answer
 from checkout.domain.ids import cart_of
-from checkout.domain.progress import rfc3339
+from checkout.domain.times import rfc3339
 from checkout.domain.words import State
 from checkout.store.checkouts import CheckoutRecord, read_checkout
 from checkout.store.errors import CartNotFound

@@ -5,7 +5,7 @@ it what to answer. All times are aware and in UTC.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from checkout.domain.errors import Failure
@@ -20,6 +20,7 @@ from checkout.domain.messages import (
     StartRequest,
     Waiting,
 )
+from checkout.domain.times import rfc3339
 from checkout.domain.words import (
     AT_GATEWAY,
     CANCELLABLE,
@@ -86,11 +87,6 @@ class Refusal:
 
     code: str
     detail: str
-
-
-def rfc3339(moment: datetime) -> str:
-    """A time as messages and answers carry it: RFC 3339 in UTC, such as ``2026-01-31T12:00:00.250000Z``."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @dataclass

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from temporalio import workflow
 
 from checkout.domain.errors import Failure
-from checkout.domain.progress import Progress, rfc3339
+from checkout.domain.progress import Progress
+from checkout.domain.times import rfc3339
 from checkout.domain.words import AT_GATEWAY, EXTENDABLE, State
 from checkout.workflows import search
 

@@ -3,7 +3,8 @@
 from temporalio import workflow
 
 from checkout.domain import messages as m
-from checkout.domain.progress import Progress, rfc3339
+from checkout.domain.progress import Progress
+from checkout.domain.times import rfc3339
 from checkout.workflows.failures import Stop
 
 

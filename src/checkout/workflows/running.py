@@ -12,7 +12,8 @@ from temporalio.exceptions import FailureError
 from checkout.domain import messages as m
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
-from checkout.domain.progress import Progress, rfc3339
+from checkout.domain.progress import Progress
+from checkout.domain.times import rfc3339
 from checkout.domain.words import Outcome, Phase, State
 from checkout.workflows.details import Journal
 from checkout.workflows.failures import DeadlineReached, Interrupted, Stop, definite, failure_of

@@ -11,7 +11,7 @@ from checkout.api.models import admin as models
 from checkout.api.problems import Problem
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
-from checkout.domain.progress import rfc3339
+from checkout.domain.times import rfc3339
 from checkout.runtime.settings import Settings
 from checkout.store import actions, listing, stuck
 

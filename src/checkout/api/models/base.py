@@ -1,6 +1,6 @@
 """What all bodies share: strictness, and the types of money, times, codes and texts."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from checkout.domain.countries import is_country
 from checkout.domain.currencies import is_currency
+from checkout.domain.times import rfc3339
 
 
 class Request(BaseModel):
@@ -56,10 +57,6 @@ def _email(value: str) -> str:
     return value
 
 
-def _utc(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def line_of(longest: int, *, shortest: int = 1) -> Any:
     """The constraints of one line of text of at most ``longest`` characters."""
     return StringConstraints(strict=True, min_length=shortest, max_length=longest)
@@ -83,7 +80,9 @@ Quantity = Annotated[int, Field(strict=True, ge=1, le=999, description="1 to 999
 Amount = Annotated[int, Field(strict=True, ge=0, le=10**15, description="Minor units")]
 Money = Annotated[int, Field(description="Minor units")]
 #: RFC 3339 in UTC.
-Time = Annotated[datetime, PlainSerializer(_utc, return_type=str, when_used="json"), Field(description="RFC 3339, UTC")]
+Time = Annotated[
+    datetime, PlainSerializer(rfc3339, return_type=str, when_used="json"), Field(description="RFC 3339, UTC")
+]
 
 
 class Failure(Answer):

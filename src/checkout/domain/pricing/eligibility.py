@@ -1,7 +1,7 @@
 """Which discounts a cart may use: each coupon that it may not has a code and a sentence of its own."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from checkout.domain.discounts import AmountOff, BuyGet, Discount, PercentageOff, normal_code
@@ -9,6 +9,7 @@ from checkout.domain.exchange import Exchange
 from checkout.domain.money import format_amount
 from checkout.domain.pricing.basket import Basket, Priced
 from checkout.domain.pricing.model import Problem
+from checkout.domain.times import rfc3339
 
 
 class Eligibility:
@@ -30,10 +31,10 @@ class Eligibility:
 
     def _window(self, discount: Discount) -> Problem | None:
         if discount.starts_at is not None and self.now < discount.starts_at:
-            starts_at = _text(discount.starts_at)
+            starts_at = rfc3339(discount.starts_at)
             return _refused(discount, "not_yet_valid", f"is valid from {starts_at} on", {"starts_at": starts_at})
         if discount.ends_at is not None and self.now >= discount.ends_at:
-            ends_at = _text(discount.ends_at)
+            ends_at = rfc3339(discount.ends_at)
             return _refused(discount, "expired", f"was valid until {ends_at}", {"ends_at": ends_at})
         return None
 
@@ -106,7 +107,3 @@ def wanted(codes: tuple[str, ...], discounts: tuple[Discount, ...]) -> tuple[lis
 
 def _refused(discount: Discount, reason: str, sentence: str, context: Mapping[str, Any]) -> Problem:
     return Problem(f"coupon_{reason}", f"coupon {discount.code} {sentence}", {"coupon": discount.code, **context})
-
-
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,8 @@
+"""Times as messages, rows and answers carry them."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time in UTC by RFC 3339, such as ``2026-01-31T12:00:00.250000Z``."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
