@@ -8,17 +8,15 @@ from checkout.api.engine import Ended, Run, StillRunning, is_certain
 from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Pay
 from checkout.api.outcomes import RUNNING, closing, ended_badly, expired, total_mismatch
-from checkout.api.paying import check_can_pay
+from checkout.api.paying import Attempts, check_can_pay
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.shown_checkout import as_answered
 from checkout.api.starting import Answered, checked_ttl
 from checkout.domain import contract
-from checkout.domain.ids import new_attempt_id
 from checkout.domain.messages import CancelRequest, ConfirmRequest, ExtendRequest, PayRequest
 from checkout.domain.words import State
-from checkout.store import payments
 from checkout.store.owner import Owner
 
 
@@ -26,15 +24,15 @@ class Asking:
     """Asks the workflow of a checkout; what the workflow refuses, and a checkout that runs no more, are problems."""
 
     def __init__(self, resources: Resources) -> None:
-        self._database, self._engine = resources.database, resources.engine
-        self._settings = resources.settings
+        self._engine, self._settings = resources.engine, resources.settings
+        self._attempts = Attempts(resources.database, resources.settings)
         self._reading = Reading(resources)
 
     async def pay(self, owner: Owner, checkout_id: str, payment: Pay, intent: Intent) -> Answered:
         """200 with the checkout, 202 where it still runs. Raises Problem for a decline and all else."""
         check_can_pay(self._settings, payment)
         run = await self._reading.run(owner, checkout_id)
-        attempt_id = await self._store_attempt(run, payment)
+        attempt_id = await self._attempts.store(run.checkout_id, run.cart_id, payment)
         try:
             answered = await self._engine.ask(
                 run, contract.PAY, PayRequest(attempt_id, payment.expected_total), intent.update_id
@@ -42,18 +40,18 @@ class Asking:
         except StillRunning:
             return await self._still_running(owner, run)
         except Ended:
-            await self._discard_attempt(attempt_id)
+            await self._attempts.discard(attempt_id)
             raise await self._closed(owner, run, "not_payable", "takes no payment any more") from None
         except Problem as problem:
             if is_certain(problem):
-                await self._discard_attempt(attempt_id)
+                await self._attempts.discard(attempt_id)
             if problem.code == "total_mismatch":  # with the figures, which the workflow's refusal does not carry
                 shown = await self._reading.get(owner, checkout_id)
                 raise total_mismatch(shown, payment.expected_total) or problem from None
             raise
         shown = await self._reading.get(owner, checkout_id)
         if intent.repeated:
-            await self._discard_attempt(attempt_id)  # the workflow has taken up that of an earlier run
+            await self._attempts.discard(attempt_id)  # the workflow has taken up that of an earlier run
             shown = as_answered(shown, answered)
         if bad := ended_badly(shown):
             raise bad
@@ -114,25 +112,6 @@ class Asking:
         if shown.state is State.EXPIRED:
             return expired(shown.id)
         return Problem(code, f"The checkout is {shown.state_name.lower()} and {what}.", checkout_id=shown.id)
-
-    async def _store_attempt(self, run: Run, payment: Pay) -> str:
-        attempt_id = new_attempt_id()
-        await self._database.write(
-            lambda session: payments.add_attempt(
-                session,
-                attempt_id=attempt_id,
-                checkout_id=run.checkout_id,
-                cart_id=run.cart_id,
-                gateway=self._settings.payment_gateway,
-                method=payment.method,
-                token=payment.token,
-            )
-        )
-        return attempt_id
-
-    async def _discard_attempt(self, attempt_id: str) -> None:
-        """Erase the token of an attempt that no workflow will ever take up."""
-        await self._database.write(lambda session: payments.discard_attempt(session, attempt_id))
 
 
 async def asking(resources: ResourcesDep) -> Asking:

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from checkout.api.problems import Problem
+from checkout.api.problems import Problem, invalid
 from checkout.api.validation import FieldError, field_name
 
 #: The largest body, in bytes.
@@ -102,8 +102,7 @@ def check(value: Any) -> None:
                 errors=[FieldError(field, "looks like a card number; send a token")],
             )
     if errors:
-        fields = ", ".join(error.field for error in errors)
-        raise Problem("validation_failed", f"Not valid: {fields}.", errors=errors)
+        raise invalid(*errors)
 
 
 # 13 to 19 digits, in groups or not, that no letter, digit or underscore touches: tokens may hold long numbers.

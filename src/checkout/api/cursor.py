@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from checkout.api.problems import Problem
+from checkout.api.problems import Problem, invalid
 from checkout.api.validation import FieldError
 
 _LONGEST = 512
@@ -37,8 +37,4 @@ def _fits(value: object) -> bool:
 
 def broken() -> Problem:
     """422: it is none of ours."""
-    return Problem(
-        "validation_failed",
-        "Not valid: cursor.",
-        errors=[FieldError("cursor", "must be next_cursor of the page before; leave it out for the first page")],
-    )
+    return invalid(FieldError("cursor", "must be next_cursor of the page before; leave it out for the first page"))

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkout.api.bodies import SIGNED, replay
 from checkout.api.database import Database
-from checkout.api.problems import Problem
+from checkout.api.problems import Problem, invalid
 from checkout.api.resources import Resources
 from checkout.api.security import Admin, Tokens
 from checkout.api.validation import FieldError
@@ -165,11 +165,7 @@ class _Run:
                 lambda session: store.claim(session, self._key, holder=self._holder, lease=self._lease)
             )
         except store.KeyReused:
-            raise Problem(
-                "idempotency_key_reused",
-                "This key was sent with another request. Send each new request with a new key.",
-                errors=[FieldError(KEY, "was used for another request; send a new one")],
-            ) from None
+            raise key_reused() from None
         except store.KeyInUse:
             raise Problem(
                 "idempotency_key_in_use",
@@ -191,6 +187,15 @@ class _Run:
             log.warning("idempotency_key_left", reason=away.code)
 
 
+def key_reused() -> Problem:
+    """422: the key was sent with another request."""
+    return Problem(
+        "idempotency_key_reused",
+        "This key was sent with another request. Send each new request with a new key.",
+        errors=[FieldError(KEY, "was used for another request; send a new one")],
+    )
+
+
 def _subject(tokens: Tokens, headers: Headers) -> str | None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
@@ -207,8 +212,7 @@ def _checked(keys: list[str]) -> str:
     key = keys[0]
     if len(keys) == 1 and 1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable():
         return key
-    remedy = f"must be sent once, with 1 to {MAX_KEY} printable ASCII characters"
-    raise Problem("validation_failed", f"Not valid: {KEY}.", errors=[FieldError(KEY, remedy)])
+    raise invalid(FieldError(KEY, f"must be sent once, with 1 to {MAX_KEY} printable ASCII characters"))
 
 
 def _fingerprint(scope: Scope, body: bytes) -> str:

@@ -95,6 +95,12 @@ def _sentence(detail: str) -> str:
 _IDS = ("cart_", "chk_", "pay_")
 
 
+def invalid(*errors: FieldError) -> Problem:
+    """422: fields of the request that are not valid, each with what would be right."""
+    fields = ", ".join(dict.fromkeys(error.field for error in errors))
+    return Problem("validation_failed", f"Not valid: {fields}.", errors=errors)
+
+
 def unavailable(what: str, *, retry_after: float = 2) -> Problem:
     """503: ``what``, the database or Temporal, does not answer; the same request may be sent again."""
     return Problem(
@@ -119,9 +125,7 @@ def install(app: FastAPI) -> None:
     async def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
         if broken := malformed(error.errors()):
             return Problem("malformed_json", broken).response()
-        errors = field_errors(error.errors())
-        fields = ", ".join(dict.fromkeys(each.field for each in errors))
-        return Problem("validation_failed", f"Not valid: {fields}.", errors=errors).response()
+        return invalid(*field_errors(error.errors())).response()
 
     @app.exception_handler(HTTPException)
     async def http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -143,4 +147,4 @@ def install(app: FastAPI) -> None:
         return Problem("internal_error", "Something went wrong here; it is in the log.").response()
 
 
-__all__ = ["KINDS", "MEDIA_TYPE", "Problem", "install", "unavailable"]
+__all__ = ["KINDS", "MEDIA_TYPE", "Problem", "install", "invalid", "unavailable"]

@@ -11,20 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.api.engine import UPDATE_WAIT, Ended, Run, StillRunning, is_certain
 from checkout.api.idempotency import Intent
-from checkout.api.models.checkouts import Checkout, Payment, Start
+from checkout.api.models.checkouts import Checkout, Start
 from checkout.api.outcomes import OPENING, RUNNING, closing, ended_badly, total_mismatch
-from checkout.api.paying import check_can_pay
-from checkout.api.problems import Problem, unavailable
+from checkout.api.paying import Attempts, check_can_pay
+from checkout.api.problems import Problem, invalid, unavailable
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage
-from checkout.domain.ids import new_attempt_id, new_checkout_id
+from checkout.domain.ids import new_checkout_id
 from checkout.domain.messages import CheckoutInput, Limits, StartRequest
 from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import Phase, State
-from checkout.store import payments
 from checkout.store.checkouts import read_checkout
 from checkout.store.errors import CartOrdered
 from checkout.store.holds import CartHold, read_hold, shortage_of
@@ -41,6 +40,7 @@ class Starting:
         self._database, self._engine = resources.database, resources.engine
         self._changes, self._settings = resources.changes, resources.settings
         self._line = resources.line
+        self._attempts = Attempts(resources.database, resources.settings)
         self._reading = Reading(resources)
 
     async def start(self, owner: Owner, wanted: Start, intent: Intent) -> Answered:
@@ -119,7 +119,7 @@ class Starting:
             raise Problem(failure.code, failure.detail, phase=Phase.CART_VALIDATION, context=failure.context)
 
     async def _once(self, owner: Owner, wanted: Start, ttl: int, intent: Intent) -> Answered:
-        checkout_id = new_checkout_id(wanted.cart_id, intent.seed)
+        checkout_id, payment = new_checkout_id(wanted.cart_id, intent.seed), wanted.payment
         checkout = CheckoutInput(
             checkout_id=checkout_id,
             cart_id=wanted.cart_id,
@@ -127,7 +127,7 @@ class Starting:
             customer_id=owner.customer_id,
             expected_total=wanted.expected_total,
             on_shortage=wanted.on_shortage,
-            attempt_id=await self._store_attempt(checkout_id, wanted.cart_id, wanted.payment),
+            attempt_id=None if payment is None else await self._attempts.store(checkout_id, wanted.cart_id, payment),
             return_url=self._return_url(checkout_id),
             limits=replace(self._limits(), ttl=ttl),
         )
@@ -149,7 +149,7 @@ class Starting:
             return await self._met(owner, checkout, met)
         if intent.repeated:
             await self._discard_attempt(checkout)  # unless this is the one that the checkout was begun with
-        return await self._answer(owner, checkout_id, paid=wanted.payment is not None)
+        return await self._answer(owner, checkout_id, paid=payment is not None)
 
     async def _answer(self, owner: Owner, checkout_id: str, *, paid: bool = False) -> Answered:
         """What became of the checkout that this start began. One that was ``paid`` at once, and waits for its payment
@@ -204,28 +204,9 @@ class Starting:
                 except TimeoutError:
                     return False
 
-    async def _store_attempt(self, checkout_id: str, cart_id: str, payment: Payment | None) -> str | None:
-        if payment is None:
-            return None
-        attempt_id = new_attempt_id()
-        await self._database.write(
-            lambda session: payments.add_attempt(
-                session,
-                attempt_id=attempt_id,
-                checkout_id=checkout_id,
-                cart_id=cart_id,
-                gateway=self._settings.payment_gateway,
-                method=payment.method,
-                token=payment.token,
-            )
-        )
-        return attempt_id
-
     async def _discard_attempt(self, checkout: CheckoutInput) -> None:
-        """Erase the token of an attempt that no workflow will ever take up."""
-        attempt_id = checkout.attempt_id
-        if attempt_id is not None:
-            await self._database.write(lambda session: payments.discard_attempt(session, attempt_id))
+        if checkout.attempt_id is not None:
+            await self._attempts.discard(checkout.attempt_id)
 
     def _return_url(self, checkout_id: str) -> str | None:
         url = self._settings.return_url
@@ -260,11 +241,7 @@ def checked_ttl(ttl: int | None, default: int, maximum: int) -> int:
     if ttl is None:
         return default
     if ttl > maximum:
-        raise Problem(
-            "validation_failed",
-            "Not valid: ttl_seconds.",
-            errors=[FieldError("ttl_seconds", f"must be {maximum} or less")],
-        )
+        raise invalid(FieldError("ttl_seconds", f"must be {maximum} or less"))
     return ttl
 
 

@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from checkout.api import cursor
 from checkout.api.models import admin as models
-from checkout.api.problems import Problem
+from checkout.api.problems import invalid
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
 from checkout.domain.times import rfc3339
@@ -28,7 +28,7 @@ class Listing:
     async def checkouts(self, query: models.CheckoutsQuery) -> models.Checkouts:
         """A page of checkouts. Raises Problem that names what is wrong with the query."""
         if query.date_from is not None and query.date_to is not None and query.date_from >= query.date_to:
-            raise _invalid("date_to", "must be later than date_from")
+            raise invalid(FieldError("date_to", "must be later than date_from"))
         wanted = listing.Filter(
             query.state, query.phase, query.customer_id, query.date_from, query.date_to, query.stuck
         )
@@ -108,10 +108,6 @@ def _place(given: str) -> listing.Place:
         return _EPOCH + at * _MICROSECOND, checkout_id
     except OverflowError:
         raise cursor.broken() from None
-
-
-def _invalid(field: str, message: str) -> Problem:
-    return Problem("validation_failed", f"Not valid: {field}.", errors=[FieldError(field, message)])
 
 
 async def lists(resources: ResourcesDep) -> Listing:

@@ -5,12 +5,10 @@ from typing import Annotated
 from fastapi import Depends
 
 from checkout.api.engine import Ended, StillRunning
-from checkout.api.idempotency import KEY
+from checkout.api.idempotency import key_reused
 from checkout.api.models.refunds import RefundedOrder, RefundOrder
-from checkout.api.problems import Problem
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.shown_order import refunded_answer
-from checkout.api.validation import FieldError
 from checkout.domain import ids
 from checkout.domain.refunds import RefundInput
 from checkout.store import orders, refunds
@@ -47,22 +45,14 @@ class Refunds:
             requested_by=who,
         )
         if not await self._database.write(lambda session: refunds.ask(session, asked)):
-            raise _reused()
+            # Also beyond the time for which other requests' keys are kept: a refund keeps its own for ever.
+            raise key_reused()
         status = 200
         try:
             await self._engine.refund(RefundInput(refund_id, reference))
         except (StillRunning, Ended):
             status = 202
         return status, await self.order(reference)
-
-
-def _reused() -> Problem:
-    """As for any request, and beyond the time for which those are kept: a refund keeps its key for ever."""
-    return Problem(
-        "idempotency_key_reused",
-        "This key was sent with another request. Send each new request with a new key.",
-        errors=[FieldError(KEY, "was used for another request; send a new one")],
-    )
 
 
 async def refunding(resources: ResourcesDep) -> Refunds:

@@ -9,7 +9,7 @@ from checkout.api.models.base import Answer, Code, Money, Quantity, Request, Tim
 from checkout.api.models.orders import ORDER, Order
 from checkout.domain.refunds import RefundStatus
 
-#: Lines that one refund may name; a cart has no more.
+#: Lines that one refund may name; an order may have more, which go in several.
 MAX_LINES = 500
 
 

@@ -12,7 +12,7 @@ from checkout.api.idempotency import IntentDep
 from checkout.api.models import carts as models
 from checkout.api.models.checkouts import CartCheckout
 from checkout.api.paths import CartId, Sku
-from checkout.api.problems import Problem
+from checkout.api.problems import Problem, invalid
 from checkout.api.reading import ReadingDep
 from checkout.api.resources import DatabaseDep, RulesDep, SettingsDep
 from checkout.api.security import CurrentSession, OptionalSession, Session, TokensDep
@@ -216,10 +216,8 @@ async def claim(
     try:
         guest = tokens.session(body.session_token)
     except Problem as refused:
-        raise Problem(
-            "validation_failed",
-            "Not valid: session_token.",
-            errors=[FieldError("session_token", "must be the cart's session token, and not have expired")],
+        raise invalid(
+            FieldError("session_token", "must be the cart's session token, and not have expired")
         ) from refused
 
     async def work(transaction: AsyncSession) -> CartView:
