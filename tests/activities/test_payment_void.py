@@ -93,6 +93,11 @@ async def test_what_the_gateway_refuses_is_kept_open_and_the_rest_is_given_back(
             await paying.refund()
         assert (refused.value.type, refused.value.non_retryable) == ("gateway_refused", True)
         assert await paying.money() == [(TOTAL, 0, 0, TOTAL)]
+        # The gateway's own sentence may repeat what was sent: it is in the row, and no history keeps it (G7).
+        row = paying.row(stuck)
+        assert row["gateway_detail"] not in {None, row["gateway_code"]}
+        assert row["gateway_detail"] not in refused.value.message
+        assert refused.value.message.endswith(f": {row['gateway_code']}")
     assert paying.row(good)["status"] == "voided"
 
 

@@ -102,4 +102,7 @@ async def test_what_the_gateway_refuses_is_tried_again_until_people_have_resolve
     with pytest.raises(ApplicationError, match="people have to") as refused:
         await paying.give_back_unowed(payment, attempt)
     assert (refused.value.type, refused.value.non_retryable) == ("gateway_refused", False)
+    assert "the account is closed" not in refused.value.message, (
+        "the gateway's sentence is for the log, not for histories"
+    )
     assert (await paying.give_back_unowed(payment, attempt)).amount == 62

@@ -6,9 +6,10 @@ No transaction is open while the gateway is called: locks would be held for as l
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -22,6 +23,8 @@ from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.runtime.statements import Session
 from checkout.store import payments
 from checkout.store.fence import Undoing, begin_compensation
+
+log = structlog.get_logger(__name__)
 
 #: Where the workflow set no heartbeat timeout.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=9)
@@ -64,6 +67,19 @@ def refused(refusal: Refused, detail: str, code: str = "gateway_refused") -> Def
     return DefiniteFailure(code, detail, benign=False, internal={"gateway_code": refusal.code})
 
 
+def people_have_to(what: str, refusal: Refused, *, checkout_id: str, non_retryable: bool = False) -> ApplicationError:
+    """The gateway refuses for good to give money back; ``what``: "give" or "send".
+
+    As in :func:`refused` the history has its code alone; its sentence is in the log.
+    """
+    log.warning("money_back_refused", checkout_id=checkout_id, **said(refusal.code, refusal.detail))
+    return ApplicationError(
+        f"the payment gateway refuses to {what} the money back, people have to: {refusal.code}",
+        type="gateway_refused",
+        non_retryable=non_retryable,
+    )
+
+
 def said(code: str | None, detail: str | None, token: str | None = None) -> dict[str, object]:
     """The columns of what the gateway said instead of doing it, for ops: cut, and without the token."""
     if detail and token:
@@ -73,10 +89,14 @@ def said(code: str | None, detail: str | None, token: str | None = None) -> dict
 
 @dataclass(frozen=True)
 class Settlement:
-    """What came of settling several payment objects: (attempt id, payment) of each, and the first error."""
+    """What came of settling several payment objects: (attempt id, payment) of each, and the first error.
 
-    settled: list[tuple[str, Payment]]
-    error: GatewayError | None
+    ``refusals``: (attempt id, what the gateway said) of those that it refuses to settle.
+    """
+
+    settled: list[tuple[str, Payment]] = field(default_factory=list)
+    refusals: list[tuple[str, Refused]] = field(default_factory=list)
+    error: GatewayError | None = None
 
     def complete(self) -> list[tuple[str, Payment]]:
         """The settled payments; raises the error (Unavailable, Refused) where there was one."""
@@ -88,6 +108,7 @@ class Settlement:
 async def settle_all(gateway: Gateway, checkout_id: str, objects: Sequence[tuple[str, str]]) -> Settlement:
     """Settle payment objects (attempt id, gateway's id) of a checkout to zero, each whatever becomes of the others."""
     settled: list[tuple[str, Payment]] = []
+    refusals: list[tuple[str, Refused]] = []
     first: GatewayError | None = None
     for attempt_id, payment_id in objects:
         try:
@@ -95,7 +116,9 @@ async def settle_all(gateway: Gateway, checkout_id: str, objects: Sequence[tuple
             settled.append((attempt_id, payment))
         except GatewayError as error:
             first = first or error
-    return Settlement(settled, first)
+            if isinstance(error, Refused):
+                refusals.append((attempt_id, error))
+    return Settlement(settled, refusals, first)
 
 
 def settled_columns(payment: Payment) -> dict[str, object]:
@@ -121,13 +144,9 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
     if not objects:
         return Compensated(version)
     settlement = await settle_all(gateway, given.checkout_id, objects)
-    done = await in_direct_transaction(sessions, lambda session: _finish(session, given, settlement.settled))
+    done = await in_direct_transaction(sessions, lambda session: _finish(session, given, settlement))
     if isinstance(settlement.error, Refused):
-        raise ApplicationError(
-            f"the payment gateway refuses to give the money back, people have to: {settlement.error}",
-            type="gateway_refused",
-            non_retryable=True,
-        )
+        raise people_have_to("give", settlement.error, checkout_id=given.checkout_id, non_retryable=True)
     settlement.complete()
     return done
 
@@ -142,12 +161,14 @@ async def _begin(session: Session, given: CompensationInput) -> tuple[int, list[
     return undoing.version if objects else await note_status(session, undoing, attempts), objects
 
 
-async def _finish(session: Session, given: CompensationInput, settled: Sequence[tuple[str, Payment]]) -> Compensated:
+async def _finish(session: Session, given: CompensationInput, settlement: Settlement) -> Compensated:
     undoing = await begin_compensation(session, given)
-    for attempt_id, payment in settled:
+    for attempt_id, payment in settlement.settled:
         await payments.record(session, attempt_id, **settled_columns(payment))
+    for attempt_id, refusal in settlement.refusals:
+        await payments.record(session, attempt_id, **said(refusal.code, refusal.detail))
     attempts = await payments.attempts_of(session, given.checkout_id)
-    return Compensated(await note_status(session, undoing, attempts), len(settled))
+    return Compensated(await note_status(session, undoing, attempts), len(settlement.settled))
 
 
 async def note_status(session: Session, undoing: Undoing, attempts: Sequence[payments.AttemptRow]) -> int:

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from temporalio.exceptions import ApplicationError
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.gateway_calls import at_gateway, settled_columns
+from checkout.activities.gateway_calls import at_gateway, people_have_to, settled_columns
 from checkout.activities.judging import held, judge, kept
 from checkout.domain import contract
 from checkout.domain.reconciliation import (
@@ -81,10 +80,7 @@ class Reconciling:
                     self.gateway, finding.payment_id, AttemptKeys(payment.checkout_id, payment.attempt_id)
                 )
             except Refused as refusal:
-                raise ApplicationError(
-                    f"the payment gateway refuses to give the money back, people have to: {refusal}",
-                    type="gateway_refused",
-                ) from None
+                raise people_have_to("give", refusal, checkout_id=finding.checkout_id) from None
             await self._record(known[payment.payment_id], settled)
         amount = held(payment) + kept(payment)
         log.warning("reconciliation_settled", **asdict(finding) | {"fixed": True})

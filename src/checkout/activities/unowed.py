@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import structlog
-from temporalio.exceptions import ApplicationError
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.gateway_calls import at_gateway
+from checkout.activities.gateway_calls import at_gateway, people_have_to
 from checkout.domain import contract
 from checkout.domain.messages import Returned, UnowedInput
 from checkout.payments.keys import AttemptKeys
@@ -55,10 +54,7 @@ class Unowed:
                 )
                 await self.gateway.return_unowed(given.payment_id, amount=left, key=key)
             except Refused as refusal:
-                raise ApplicationError(
-                    f"the payment gateway refuses to send the money back, people have to: {refusal}",
-                    type="gateway_refused",
-                ) from None
+                raise people_have_to("send", refusal, checkout_id=given.checkout_id) from None
         log.warning(
             "unowed_money_returned",
             checkout_id=given.checkout_id,
