@@ -8,6 +8,7 @@ from typing import Any
 from checkout.domain.words import OrderStatus, PaymentStatus, Phase, State
 from checkout.runtime.statements import Session, Statement
 from checkout.store.owner import Owner
+from checkout.store.tables.checkouts import OPEN
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,8 @@ FROM checkouts k JOIN carts c ON c.id = k.cart_id LEFT JOIN orders o ON o.checko
 """
 
 _BY_ID = Statement(_QUERY + " WHERE k.id = :id")
-_RUNNING = Statement(
-    _QUERY
-    + """
-WHERE k.cart_id = :cart_id AND k.state NOT IN ('completed', 'failed', 'expired', 'cancelled')
+_RUNNING = Statement(f"""{_QUERY}
+WHERE k.cart_id = :cart_id AND k.{OPEN}
 ORDER BY k.id = c.locked_by DESC NULLS LAST, k.created_at DESC
 LIMIT 1
-"""
-)
+""")

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.words import State
 from checkout.store import payments
+from checkout.store.tables.checkouts import CLOSED
 
 #: No checkout takes a payment up later than this after it was stored: a day is the most that MAX_TTL_MINUTES allows,
 #: and an hour is for clocks.
@@ -86,17 +87,17 @@ async def erase_stale_tokens(session: AsyncSession) -> int:
     return len(erased.all())
 
 
-_ERASE_STALE = text("""
+_ERASE_STALE = text(f"""
 UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
     updated_at = now()
 WHERE a.token IS NOT NULL AND CASE
     WHEN EXISTS (SELECT FROM checkouts k WHERE k.id = a.checkout_id) THEN EXISTS (SELECT FROM checkouts k
-        WHERE k.id = a.checkout_id AND k.state IN ('completed', 'failed', 'expired', 'cancelled'))
+        WHERE k.id = a.checkout_id AND k.{CLOSED})
     ELSE a.created_at < now() - CAST(:longest AS interval) OR EXISTS (SELECT FROM checkouts k
         WHERE k.cart_id = a.cart_id AND k.created_at > a.created_at)
     END
 RETURNING a.id
-""")
+""")  # noqa: S608 - our words
 
 _KNOWN = text("""
 SELECT w.payment_id, k.id AS checkout_id, a.id AS attempt_id, k.state, k.attempt_id = a.id AS pays,
@@ -108,12 +109,12 @@ LEFT JOIN payment_attempts a ON a.gateway = :gateway AND a.gateway_payment_id = 
 LEFT JOIN checkouts k ON k.id = COALESCE(a.checkout_id, w.checkout_id)
 """)
 
-_TRANSFERS = text("""
+_TRANSFERS = text(f"""
 SELECT a.gateway_payment_id FROM payment_attempts a JOIN checkouts k ON k.id = a.checkout_id
 WHERE a.method = 'bank_transfer' AND a.created_at >= :since AND a.created_at < :until
     AND a.gateway = :gateway AND a.gateway_payment_id IS NOT NULL
-    AND k.state IN ('completed', 'failed', 'expired', 'cancelled')
+    AND k.{CLOSED}
 ORDER BY a.created_at
-""")
+""")  # noqa: S608 - our words
 
 _LOCK = text("SELECT FROM checkouts WHERE id = :checkout_id FOR NO KEY UPDATE")

@@ -13,6 +13,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.runtime.database import Sessions, in_transaction
+from checkout.store.tables.checkouts import CLOSED
 
 REPAIR = "checkout verify --repair"
 
@@ -87,13 +88,11 @@ _DIFFERENT = _compared("""
     ORDER BY sku, code
 """)
 
-_CLOSED = "('completed', 'failed', 'expired', 'cancelled')"
-
 _HELD_BY_CLOSED = text(f"""
     SELECT sku, code, quantity, checkouts.id AS checkout_id, state
     FROM reservations JOIN checkouts ON checkouts.id = checkout_id
     JOIN variants ON variants.id = variant_id JOIN warehouses ON warehouses.id = warehouse_id
-    WHERE status = 'held' AND state IN {_CLOSED}
+    WHERE status = 'held' AND {CLOSED}
     ORDER BY sku, code, checkouts.id
 """)  # noqa: S608 - fixed words
 
@@ -109,7 +108,7 @@ _LOCK_HELD_BY_CLOSED = text(f"""
     WHERE EXISTS (
         SELECT FROM reservations JOIN checkouts ON checkouts.id = checkout_id
         WHERE reservations.variant_id = stock.variant_id AND reservations.warehouse_id = stock.warehouse_id
-            AND status = 'held' AND state IN {_CLOSED}
+            AND status = 'held' AND {CLOSED}
     )
     ORDER BY stock.variant_id, stock.warehouse_id
     FOR NO KEY UPDATE OF stock
@@ -118,7 +117,7 @@ _LOCK_HELD_BY_CLOSED = text(f"""
 _END_HELD_BY_CLOSED = text(f"""
     UPDATE reservations
     SET status = CASE WHEN state = 'completed' THEN 'committed' ELSE 'released' END, updated_at = now()
-    FROM checkouts WHERE checkouts.id = checkout_id AND status = 'held' AND state IN {_CLOSED}
+    FROM checkouts WHERE checkouts.id = checkout_id AND status = 'held' AND {CLOSED}
     RETURNING reservations.checkout_id
 """)  # noqa: S608 - fixed words
 
