@@ -19,6 +19,9 @@ from checkout.runtime.stack import settings_of_stack
 
 #: Seconds for requests, and streams of events, that are open when the process is told to stop.
 GRACE = 5
+#: Seconds that an idle connection stays open: longer than the minute after which proxies let go of theirs, so that none
+#: sends a request into a connection that is just being closed.
+KEEP_ALIVE = 75
 
 
 def migrate(
@@ -135,6 +138,7 @@ def _serve(application: ASGIApp, settings: Settings, port_setting: Literal["http
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=KEEP_ALIVE,
         )
     )
     # uvicorn raises the signal that stopped it once more when it is done: to be told to stop is no failure.
