@@ -14,6 +14,9 @@ from checkout.domain.currencies import is_currency
 from checkout.runtime.admins import named_tokens
 from checkout.runtime.stripe_keys import check_key
 
+#: What every setting's variable begins with.
+PREFIX = "CHECKOUT_"
+
 
 def setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
     """A setting: what it is, and what its value may be, both for the documents and for whoever set it wrong."""

@@ -1,0 +1,28 @@
+"""Where the shop's own processes are reached, and PostgreSQL."""
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from checkout.runtime.setting_kinds import DatabaseUrl, port, setting, text
+
+
+class ServerSettings(BaseSettings):
+    """Addresses and ports of ours, and the database."""
+
+    data_dir: Path = setting(
+        Path(".checkout"), "Where `checkout dev` keeps its servers' data, logs and secrets", "a directory"
+    )
+
+    host: str = text("127.0.0.1", "Address that the API and the gateway listen on", "an IP address or a host name")
+    http_port: int = port(8000, "Port of the API")
+    gateway_port: int = port(8001, "Port of the simulated payment gateway")
+
+    database_url: DatabaseUrl | None = text(
+        None,
+        "PostgreSQL 15 or newer, as a libpq URI; unset: the one that `checkout dev` runs",
+        "a libpq URI, postgresql://…",
+    )
+    database_pool_size: int = setting(
+        10, "Connections to PostgreSQL that one process keeps open", "a number, 1 to 200", ge=1, le=200
+    )
