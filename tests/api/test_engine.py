@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from checkout.api import engine as module
-from checkout.api.engine import Ended, Engine, StillRunning
+from checkout.api.calls import Ended, StillRunning
+from checkout.api.engine import Engine
 from checkout.api.problems import Problem
 from checkout.domain import contract
 from checkout.domain.ids import new_cart_id, new_checkout_id, new_session_id

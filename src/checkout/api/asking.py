@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from checkout.api.engine import Ended, Run, StillRunning, is_certain
+from checkout.api.calls import Ended, StillRunning, is_certain
+from checkout.api.engine import Run
 from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Pay
 from checkout.api.outcomes import RUNNING, closing, ended_badly, expired, total_mismatch

@@ -1,7 +1,6 @@
 """Temporal as the API uses it: start, update, query and describe the workflow of a cart, each within a bounded time.
 
-A call that gives up knows neither the validator's verdict nor which of several starts won: acceptance waits for the
-workflow's first task, in which its local activities run. What came of it is in the run's memo, by ``describe``.
+What came of a call is said by :mod:`checkout.api.calls`.
 """
 
 import asyncio
@@ -24,14 +23,12 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import QueryRejectCondition
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
-from checkout.api.problems import Problem, unavailable
+from checkout.api.calls import Ended, NotFound, StillRunning, answered, bounded, read_start, refusal
 from checkout.domain import contract
 from checkout.domain.ids import unowed_workflow_id, workflow_id
 from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
@@ -51,29 +48,6 @@ POLLER_SILENCE = timedelta(seconds=70)
 
 #: The search attribute is the server's, and there after a few failures in a row.
 _FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
-#: The server's own failure of an update whose workflow ended before it was answered.
-_WORKFLOW_ENDED = "AcceptedUpdateCompletedWorkflow"
-
-
-class StillRunning(Exception):
-    """The engine has not answered within :data:`UPDATE_WAIT`; what was asked may yet come to pass."""
-
-
-class Unreached(Problem):
-    """503: Temporal cannot be connected to, so that nothing was asked of it."""
-
-    def __init__(self) -> None:
-        away = unavailable("temporal")
-        super().__init__(away.code, away.detail, headers=away.headers)
-
-
-def is_certain(problem: Problem) -> bool:
-    """Whether nothing came of what was asked, and nothing will; a Temporal that was asked may yet do it."""
-    return problem.code != "temporal_unavailable" or isinstance(problem, Unreached)
-
-
-class Ended(Exception):
-    """The run that was asked is closed, or Temporal has none such."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +84,7 @@ class Engine:
             contract.CHECKOUT_WORKFLOW, checkout, task_queue=self._task_queue, **start_options(checkout)
         )
         try:
-            return await self._answer(
+            return await answered(
                 self._client.execute_update_with_start_workflow(
                     contract.START,
                     StartRequest(checkout.session_id, checkout.checkout_id),
@@ -118,10 +92,11 @@ class Engine:
                     start_workflow_operation=operation,
                     result_type=CheckoutView,
                     rpc_timeout=timedelta(seconds=UPDATE_WAIT),
-                )
+                ),
+                UPDATE_WAIT,
             )
         finally:
-            await _read_start(operation)
+            await read_start(operation)
 
     async def update(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
         """Ask a running checkout to ``pay``, ``extend`` or ``cancel``, by the names and messages of the contract.
@@ -130,10 +105,11 @@ class Engine:
 
         Raises Problem where it refuses, StillRunning, and Ended where it runs no more.
         """
-        return await self._answer(
+        return await answered(
             self._handle(run).execute_update(
                 name, request, id=update_id, result_type=CheckoutView, rpc_timeout=timedelta(seconds=UPDATE_WAIT)
-            )
+            ),
+            UPDATE_WAIT,
         )
 
     async def ask(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
@@ -195,7 +171,7 @@ class Engine:
             found: WorkflowExecutionDescription = await _bounded(
                 handle.describe(rpc_timeout=timedelta(seconds=wait)), wait
             )
-        except _NotFound:
+        except NotFound:
             return None
         checkout_id = await found.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str)
         running = found.status is WorkflowExecutionStatus.RUNNING
@@ -205,7 +181,7 @@ class Engine:
         """Tell the running checkout of a cart that this attempt of it has changed; when none runs, nobody."""
         handle = self._client.get_workflow_handle(workflow_id(cart_id))
         change = PaymentChanged(attempt_id)
-        with suppress(_NotFound):
+        with suppress(NotFound):
             await _bounded(handle.signal(contract.PAYMENT_CHANGED, change, rpc_timeout=timedelta(seconds=RPC_WAIT)))
 
     async def return_unowed(self, unowed: UnowedInput) -> None:
@@ -263,7 +239,7 @@ class Engine:
         except TimeoutError:
             raise StillRunning from None
         except WorkflowFailureError as failed:
-            raise _refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
+            raise refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
         except RPCError as error:
             raise StillRunning from error
 
@@ -274,7 +250,7 @@ class Engine:
         """
         name = workflow_id(run.cart_id)
         for activity in activities:
-            with suppress(_NotFound):
+            with suppress(NotFound):
                 await _bounded(
                     self._client.workflow_service.reset_activity(
                         ResetActivityRequest(
@@ -286,7 +262,7 @@ class Engine:
                         timeout=timedelta(seconds=RPC_WAIT),
                     )
                 )
-        with suppress(_NotFound):
+        with suppress(NotFound):
             await _bounded(self._handle(run).signal(contract.RETRY, rpc_timeout=timedelta(seconds=RPC_WAIT)))
 
     async def count_failing(self) -> int:
@@ -315,64 +291,6 @@ class Engine:
     def _handle(self, run: Run) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(workflow_id(run.cart_id), run_id=run.run_id)
 
-    async def _answer(self, update: Awaitable[Any]) -> CheckoutView:
-        try:
-            async with asyncio.timeout(UPDATE_WAIT):
-                view: CheckoutView = await update
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            raise StillRunning from None
-        except WorkflowUpdateFailedError as failed:
-            raise _refusal(failed.cause) from None
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise Ended from None
-            if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
-                raise StillRunning from None
-            raise _away(error) from error
-        except RuntimeError as error:  # the client could not connect
-            raise Unreached from error
-        return view
-
-
-async def _read_start(operation: WithStartWorkflowOperation[Any, Any]) -> None:
-    """Read what became of the start beside the update. The SDK keeps it in a future of its own, and a failure that
-    nobody reads there is logged as an error, each time that an update is given up."""
-    with suppress(asyncio.CancelledError, RPCError, TimeoutError):
-        async with asyncio.timeout(0):  # it is there already, or was never set
-            await operation.workflow_handle()
-
-
-class _NotFound(Exception):
-    """Temporal has no such workflow."""
-
 
 async def _bounded(call: Awaitable[T], wait: float | None = None) -> T:
-    try:
-        async with asyncio.timeout(RPC_WAIT if wait is None else wait):
-            return await call
-    except TimeoutError as error:
-        raise unavailable("temporal") from error
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise _NotFound from None
-        raise _away(error) from error
-    except RuntimeError as error:  # the client could not connect
-        raise unavailable("temporal") from error
-
-
-def _away(error: RPCError) -> Exception:
-    """503 for what time or a repeat may mend; what the server refuses for good is our own fault and stays an error."""
-    if error.status in {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.UNIMPLEMENTED}:
-        return error
-    return unavailable("temporal")
-
-
-def _refusal(cause: BaseException) -> Exception:
-    if not isinstance(cause, ApplicationError) or cause.type is None:
-        return cause if isinstance(cause, Exception) else RuntimeError("an update failed without a cause")
-    if cause.type == _WORKFLOW_ENDED:
-        return Ended()
-    context = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
-    return Problem(
-        cause.type, cause.message, context=context or None, retry_after=1 if cause.type == "checkout_closing" else None
-    )
+    return await bounded(call, RPC_WAIT if wait is None else wait)

@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from checkout.api.engine import UPDATE_WAIT, Ended, Run, StillRunning, is_certain
+from checkout.api.calls import Ended, StillRunning, is_certain
+from checkout.api.engine import UPDATE_WAIT, Run
 from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Start
 from checkout.api.outcomes import OPENING, RUNNING, closing, ended_badly, total_mismatch

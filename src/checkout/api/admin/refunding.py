@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from checkout.api.engine import Ended, StillRunning
+from checkout.api.calls import Ended, StillRunning
 from checkout.api.idempotency import key_reused
 from checkout.api.models.refunds import RefundedOrder, RefundOrder
 from checkout.api.resources import Resources, ResourcesDep

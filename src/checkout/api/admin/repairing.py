@@ -7,7 +7,7 @@ from fastapi import Depends
 
 from checkout.api.admin.audit import ActingDep
 from checkout.api.admin.inspecting import Inspecting
-from checkout.api.engine import Ended, StillRunning
+from checkout.api.calls import Ended, StillRunning
 from checkout.api.idempotency import Intent, IntentDep
 from checkout.api.models.admin import Resolution
 from checkout.api.models.admin_checkout import InspectedCheckout
