@@ -75,4 +75,13 @@ SELECT 'EUR', 'USD', date '2000-01-01' + n, 1 FROM generate_series(1, 5000) n;
 INSERT INTO idempotency_keys (subject, key, fingerprint, holder, lease_until, expires_at)
 SELECT 's' || n, 'k', 'f', 'h', now(), now() + n * interval '1 second' FROM generate_series(1, 5000) n;
 
+INSERT INTO checkout_steps (checkout_id, activity, attempts)
+SELECT id, 'unlock_cart', 1 FROM checkouts WHERE id LIKE 'k%';
+
+INSERT INTO admin_actions (who, role, action, target)
+SELECT 'a', 'operator', 'release', id FROM checkouts WHERE id LIKE 'k%';
+
+INSERT INTO unowed_money (gateway, payment_id, returned_until, checkout_id, attempt_id, amount, currency)
+SELECT 'g', 'p' || id, 1, id, 'a' || id, 1, 'EUR' FROM checkouts WHERE id LIKE 'k%';
+
 ANALYZE;

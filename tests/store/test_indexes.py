@@ -10,6 +10,7 @@ from checkout.runtime.database import Sessions
 from checkout.store import carts, idempotency
 from checkout.store.catalogue import get_product
 from checkout.store.checkouts import read_checkout, read_running_checkout
+from checkout.store.inspecting import inspect_checkout
 from checkout.store.orders import list_orders, read_order
 from checkout.store.owner import Owner
 from checkout.store.pricing import EURO_PRICES
@@ -54,6 +55,7 @@ async def test_no_statement_reads_a_whole_table(
             await read_running_checkout(session, done.basket.cart_id)
             await read_order(session, Owner(done.basket.session_id), reference)
             await list_orders(session, Owner(done.basket.session_id, "customer_a"))
+            await inspect_checkout(session, done.id)
         await keyed_request(sessions)
 
     with psycopg.connect(database_url, autocommit=True) as admin:

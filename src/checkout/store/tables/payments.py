@@ -33,8 +33,8 @@ class PaymentAttempt(Table, table=True):
         Index("ix_payment_attempts_transfers", "created_at", postgresql_where="method = 'bank_transfer'"),
         Index(
             "uq_payment_attempts_gateway_payment_id",
-            "gateway",
             "gateway_payment_id",
+            "gateway",
             unique=True,
             postgresql_where="gateway_payment_id IS NOT NULL",
         ),

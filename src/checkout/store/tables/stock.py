@@ -87,8 +87,10 @@ class StockMovement(Table, table=True):
             "variant_id",
             "warehouse_id",
             "kind",
+            "refund_id",
             unique=True,
-            postgresql_where="checkout_id IS NOT NULL AND refund_id IS NULL",
+            postgresql_nulls_not_distinct=True,
+            postgresql_where="checkout_id IS NOT NULL",
         ),
         Index(
             "uq_stock_movements_refund",
