@@ -1,0 +1,93 @@
+"""For each reason why a checkout is stuck: where it stands, and that it says so."""
+
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.e2e.getting_stuck import ORDINARY, REASONS
+from tests.e2e.stuck import StuckShop
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.xdist_group("stuck"), pytest.mark.timeout(600)]
+
+
+class Seen(NamedTuple):
+    """What tells the reason: the state, the workflow's status, the pending activity and the words of its failure."""
+
+    state: str
+    workflow: str = "running"
+    pending: str | None = None
+    says: str = ""
+
+
+SEEN = {
+    "database_away": Seen("awaiting_payment", pending="payment_authorization", says="database_error"),
+    "row_locked": Seen("reserving", pending="inventory_reservation", says="SQLSTATE 55P03"),
+    "gateway_away": Seen("capturing", pending="payment_capture", says="gateway_unavailable"),
+    "undoing_at_a_gateway_away": Seen("compensating", pending="void_payment", says="gateway_unavailable"),
+    "gateway_refuses": Seen("compensating"),
+    "worker_away": Seen("pending"),
+    "worker_gone": Seen("awaiting_payment"),
+    "terminated": Seen("awaiting_payment", "terminated"),
+    "other_code": Seen("awaiting_payment"),
+    "poison": Seen("committing", pending="stock_commit", says="SQLSTATE 23514"),
+}
+
+
+async def inspected(ops: httpx.AsyncClient, checkout_id: str) -> dict[str, Any]:
+    """A checkout in full."""
+    answer = await ops.get(f"/admin/checkouts/{checkout_id}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("reason", REASONS)
+async def test_where_it_stands(stuck: StuckShop, ops: httpx.AsyncClient, reason: str) -> None:
+    seen, found = SEEN[reason], await inspected(ops, stuck.checkouts[reason])
+    workflow = found["workflow"]
+    assert (found["state"], workflow["status"]) == (seen.state, seen.workflow)
+    assert [one["activity"] for one in workflow["pending_activities"]] == ([seen.pending] if seen.pending else [])
+    assert (workflow["failed_tasks"] > 0) == (reason == "other_code")
+    refused = [one["compensation"] for one in found["timeline"]["compensations"] if one["refused"]]
+    assert refused == (["void_payment"] if reason == "gateway_refuses" else [])
+
+    async def failed() -> str:
+        [pending] = (await inspected(ops, stuck.checkouts[reason]))["workflow"]["pending_activities"]
+        return str(pending["last_failure"] or "")
+
+    if seen.pending is not None:
+        assert seen.says in await eventually(failed, f"{seen.pending} has failed")
+
+
+async def test_the_list_of_what_is_stuck_by_its_rows(stuck: StuckShop, ops: httpx.AsyncClient) -> None:
+    """What has no row, or waits for its buyer by its row, is none of these: the workflows tell of it."""
+    answer = await ops.get("/admin/checkouts", params={"stuck": "true"})
+    found = {one["id"] for one in answer.json()["items"]}
+    silent = {"database_away", "worker_away", "terminated", "other_code"}
+    assert found == {stuck.checkouts[reason] for reason in REASONS if reason not in silent}
+    assert not found & {stuck.checkouts[name] for name in ORDINARY}
+
+
+async def test_the_health_counts_them(ops: httpx.AsyncClient, stuck: StuckShop) -> None:
+    answer = await ops.get("/health/checkout")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    counted = {reason["code"]: reason["count"] for reason in answer.json()["reasons"]}
+    assert counted == {"overdue": 1, "stuck": 5, "workflow_tasks": 1}
+
+
+async def test_the_figures_count_them(stuck: StuckShop, ops: httpx.AsyncClient) -> None:
+    figures = (await ops.get("/admin/statistics")).json()
+    states = {state: count for state, count in figures["states"].items() if count}
+    assert states == {
+        "reserving": 1,
+        "awaiting_payment": 5,
+        "requires_action": 1,
+        "awaiting_funds": 1,
+        "capturing": 1,
+        "committing": 1,
+        "compensating": 2,
+        **dict.fromkeys(("completed", "failed", "expired", "cancelled"), 1),
+    }
+    assert figures["active"] == 12
+    assert (figures["completed"], figures["refused"], figures["failed"], figures["success_rate"]) == (1, 1, 0, 1.0)
