@@ -188,6 +188,24 @@ async def test_less_than_the_total_is_refused_and_given_back(paying: Paying) -> 
     assert paying.checkout()["payment_status"] == "voided"
 
 
+async def test_a_difference_that_the_gateway_does_not_give_back_is_tried_again_without_its_words(
+    paying: Paying,
+) -> None:
+    async def refuse(_: Payment | None) -> None:
+        raise Refused("bank_closed", "the bank of Ada Lovelace is closed")
+
+    attempt = await paying.attempt("tok_partialAuthorization")
+    paying.gateway.before["cancel"] = refuse
+    with pytest.raises(ApplicationError) as refused:
+        await paying.authorize(attempt)
+    assert (refused.value.type, refused.value.non_retryable) == ("gateway_refused", False)
+    assert (refused.value.message, refused.value.details) == ("the payment gateway refuses: bank_closed", ())
+    del paying.gateway.before["cancel"]
+    with pytest.raises(ApplicationError, match="another amount than the total"):
+        await paying.authorize(attempt)
+    assert await paying.money() == [(TOTAL // 2, 0, 0, TOTAL // 2)]
+
+
 async def test_another_currency_is_refused_and_given_back(paying: Paying) -> None:
     attempt = await paying.attempt()
     paying.gateway.after["confirm"] = changed(currency="USD")

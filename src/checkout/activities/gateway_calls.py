@@ -37,13 +37,17 @@ async def at_gateway() -> AsyncIterator[None]:
     """Around the work of an activity that calls the gateway.
 
     Sends heartbeats meanwhile, by which a dead worker is noticed and a cancellation arrives. ``Unavailable`` becomes an
-    error that is retried and says no more than that the gateway did not answer, and how.
+    error that is retried and says no more than that the gateway did not answer, and how; a refusal that the work has no
+    answer to, such as one to give a difference back, one that says its code alone (G7).
     """
     beating = asyncio.create_task(_beat())
     try:
         yield
     except Unavailable as error:
         raise ApplicationError(f"the payment gateway does not answer: {error}", type="gateway_unavailable") from None
+    except Refused as refusal:
+        log.warning("gateway_refused", **said(refusal.code, refusal.detail))
+        raise ApplicationError(f"the payment gateway refuses: {refusal.code}", type="gateway_refused") from None
     finally:
         beating.cancel()
         with suppress(asyncio.CancelledError):
