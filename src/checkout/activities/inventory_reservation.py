@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.phase import Raced, run_phase, run_racing_phase
+from checkout.activities.phase import Raced, run_compensation, run_racing_phase
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage, allocate
 from checkout.domain.errors import DefiniteFailure
@@ -13,7 +13,7 @@ from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import reserving
-from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.fence import enter, finish
 
 PHASE = Phase.INVENTORY_RESERVATION
 
@@ -37,7 +37,7 @@ class InventoryReservation:
     @phase_activity(contract.RELEASE_STOCK)
     async def release(self, given: CompensationInput) -> Compensated:
         """Give back the units that are held. Raises AlreadyCompleted."""
-        return await run_phase(self.sessions, lambda session: _release(session, given))
+        return await run_compensation(self.sessions, given, reserving.release)
 
 
 async def _reserve(session: Session, given: PhaseInput, *, lock: bool) -> StockReserved:
@@ -61,10 +61,3 @@ async def _reserve(session: Session, given: PhaseInput, *, lock: bool) -> StockR
     if not await reserving.hold(session, given.checkout_id, chosen.holds):
         raise Raced
     return result
-
-
-async def _release(session: Session, given: CompensationInput) -> Compensated:
-    undoing = await begin_compensation(session, given)
-    if undoing.checkout is None:
-        return Compensated(undoing.version)
-    return Compensated(undoing.version, await reserving.release(session, given.checkout_id))

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.phase import run_phase
+from checkout.activities.phase import run_compensation, run_phase
 from checkout.domain import contract
 from checkout.domain.checks import InvalidValue
 from checkout.domain.errors import DefiniteFailure
@@ -18,7 +18,7 @@ from checkout.domain.words import PaymentStatus, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import orders
-from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.fence import enter, finish
 from checkout.store.held import Held
 from checkout.store.pricing import PriceRules, load_cart
 
@@ -45,7 +45,7 @@ class OrderCreation:
     @phase_activity(contract.CANCEL_ORDER)
     async def cancel(self, given: CompensationInput) -> Compensated:
         """Cancel the order; it is kept for audit. Raises AlreadyCompleted."""
-        return await run_phase(self.sessions, lambda session: _cancel(session, given))
+        return await run_compensation(self.sessions, given, orders.cancel_order)
 
     async def _create(self, session: Session, given: OrderCreationInput) -> OrderCreated:
         held = await enter(session, given.checkout_id, PHASE)
@@ -95,10 +95,3 @@ def _next_state(held: Held) -> State:
     if held.checkout.payment_status == PaymentStatus.PENDING:
         return State.AWAITING_FUNDS
     return State.CAPTURING if held.checkout.total else State.COMMITTING
-
-
-async def _cancel(session: Session, given: CompensationInput) -> Compensated:
-    undoing = await begin_compensation(session, given)
-    if undoing.checkout is None:
-        return Compensated(undoing.version)
-    return Compensated(undoing.version, await orders.cancel_order(session, given.checkout_id))

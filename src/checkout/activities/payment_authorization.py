@@ -11,7 +11,6 @@ from checkout.activities.payment_outcomes import (
     close,
     decline,
     enter_attempt,
-    price_of,
     replaced,
     settle_difference,
     waits,
@@ -117,7 +116,7 @@ async def _take_up(session: Session, given: AuthorizationInput) -> Attempt | Aut
     if held.checkout.attempt_id != attempt.id:
         await _make_current(session, held, attempts, attempt)
     others = payments.unsettled([one for one in attempts if one.id != attempt.id])
-    total, currency = price_of(held)
+    total, currency = held.price
     return Attempt(
         id=attempt.id,
         checkout_id=given.checkout_id,
@@ -138,7 +137,7 @@ async def _make_current(
     if held.checkout.attempts_left < 1:
         raise DefiniteFailure("no_attempts_left", "all payment attempts are used up", benign=False)
     number = 1 + max((one.number or 0 for one in attempts), default=0)
-    total, currency = price_of(held)
+    total, currency = held.price
     if not await payments.take_up(session, attempt.id, number=number, amount=total, currency=currency):
         raise replaced()
     await change(

@@ -105,9 +105,7 @@ async def _begin(session: Session, given: PhaseInput) -> _Authorized | Captured:
     attempt = next((one for one in attempts if one.id == held.checkout.attempt_id), None)
     if attempt is None or attempt.gateway_payment_id is None or attempt.status != "authorized":
         raise DefiniteFailure("not_authorized", "no authorization is there to be captured", benign=False)
-    total, currency = held.checkout.total, held.checkout.currency
-    assert total is not None  # noqa: S101 - the fence admits this phase only once prices are locked
-    assert currency is not None  # noqa: S101
+    total, currency = held.price
     return _Authorized(
         attempt_id=attempt.id,
         checkout_id=given.checkout_id,

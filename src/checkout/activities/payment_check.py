@@ -16,7 +16,6 @@ from checkout.activities.payment_outcomes import (
     authorized,
     close,
     decline,
-    price_of,
     replaced,
     settle_difference,
 )
@@ -118,7 +117,7 @@ async def _begin(session: Session, given: PaymentCheckInput, what: str) -> tuple
     row = next((one for one in attempts if one.id == given.attempt_id), None)
     if row is None or row.gateway_payment_id is None or held.checkout.attempt_id != row.id:
         raise replaced()
-    total, currency = price_of(held)
+    total, currency = held.price
     attempt = Attempt(
         id=row.id,
         checkout_id=given.checkout_id,

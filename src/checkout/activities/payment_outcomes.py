@@ -55,14 +55,6 @@ class Attempt:
         return AttemptKeys(self.checkout_id, self.id)
 
 
-def price_of(held: Held) -> tuple[int, str]:
-    """What the checkout costs, in minor units of a currency."""
-    total, currency = held.checkout.total, held.checkout.currency
-    assert total is not None  # noqa: S101 - the fence admits this phase only once prices are locked
-    assert currency is not None  # noqa: S101
-    return total, currency
-
-
 def replaced() -> DefiniteFailure:
     """The attempt is not the one that counts."""
     return DefiniteFailure(

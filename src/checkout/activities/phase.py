@@ -1,13 +1,17 @@
-"""How a phase that only touches Postgres runs: one transaction, begun anew when what it read has changed meanwhile."""
+"""How a phase that only touches Postgres runs, and how it is undone: one transaction each.
+
+A phase's is begun anew when what it read has changed meanwhile.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import activity
 
+from checkout.domain.messages import Compensated, CompensationInput
 from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.runtime.statements import Session
-from checkout.store.fence import wait_for_locks
+from checkout.store.fence import begin_compensation, wait_for_locks
 
 Out = TypeVar("Out")
 
@@ -28,6 +32,23 @@ class Raced(Exception):
 async def run_phase(sessions: Sessions, work: Callable[[Session], Awaitable[Out]]) -> Out:
     """Run ``work`` in one transaction and commit. Raises what it raises, and the database's errors."""
     return await run_racing_phase(sessions, lambda session, _: work(session))
+
+
+async def run_compensation(
+    sessions: Sessions, given: CompensationInput, undo: Callable[[Session, str], Awaitable[int]]
+) -> Compensated:
+    """Move the checkout to ``compensating`` and run ``undo(session, checkout_id)``, which counts what it gave back.
+
+    Nothing is done for a checkout that is undone already. Raises AlreadyCompleted.
+    """
+
+    async def work(session: Session) -> Compensated:
+        undoing = await begin_compensation(session, given)
+        if undoing.checkout is None:
+            return Compensated(undoing.version)
+        return Compensated(undoing.version, await undo(session, given.checkout_id))
+
+    return await run_phase(sessions, work)
 
 
 async def run_racing_phase(sessions: Sessions, work: Callable[[Session, bool], Awaitable[Out]]) -> Out:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.phase import Raced, run_phase, run_racing_phase
+from checkout.activities.phase import Raced, run_compensation, run_racing_phase
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PriceLockInput, PricesLocked
@@ -13,7 +13,7 @@ from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import snapshots
-from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.fence import enter, finish
 from checkout.store.held import Held
 from checkout.store.price_changes import changes_since_shown
 from checkout.store.pricing import LoadedCart, PriceRules, load_cart, reckoning
@@ -40,7 +40,7 @@ class PriceLock:
     @phase_activity(contract.DISCARD_PRICES)
     async def discard(self, given: CompensationInput) -> Compensated:
         """Mark the snapshot as discarded and give redemptions back. Raises AlreadyCompleted."""
-        return await run_phase(self.sessions, lambda session: _discard(session, given))
+        return await run_compensation(self.sessions, given, snapshots.discard)
 
     async def _lock(self, session: Session, given: PriceLockInput) -> PricesLocked:
         held = await enter(session, given.checkout_id, PHASE)
@@ -98,10 +98,3 @@ async def _mismatch(
     }
     now, then = (format_amount(total, pricing.currency) for total in (pricing.total, expected))
     return DefiniteFailure("total_mismatch", f"the total is {now} {pricing.currency}, not {then}", context)
-
-
-async def _discard(session: Session, given: CompensationInput) -> Compensated:
-    undoing = await begin_compensation(session, given)
-    if undoing.checkout is None:
-        return Compensated(undoing.version)
-    return Compensated(undoing.version, await snapshots.discard(session, given.checkout_id))

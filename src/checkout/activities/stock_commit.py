@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checkout.activities.errors import phase_activity
-from checkout.activities.phase import run_phase
+from checkout.activities.phase import run_compensation, run_phase
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput, PhaseInput, StockCommitted
@@ -11,7 +11,7 @@ from checkout.domain.words import Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import orders, reserving
-from checkout.store.fence import begin_compensation, enter, finish
+from checkout.store.fence import enter, finish
 
 PHASE = Phase.STOCK_COMMIT
 
@@ -33,7 +33,7 @@ class StockCommit:
     @phase_activity(contract.RESTOCK)
     async def restock(self, given: CompensationInput) -> Compensated:
         """Put back units that left the warehouses for a checkout that is not completed. Raises AlreadyCompleted."""
-        return await run_phase(self.sessions, lambda session: _restock(session, given))
+        return await run_compensation(self.sessions, given, reserving.restock)
 
 
 async def _commit(session: Session, given: PhaseInput) -> StockCommitted:
@@ -48,10 +48,3 @@ async def _commit(session: Session, given: PhaseInput) -> StockCommitted:
     if await reserving.commit(session, given.checkout_id) != units:
         raise DefiniteFailure("reservation_missing", "the units of the order are not held any more", benign=False)
     return result
-
-
-async def _restock(session: Session, given: CompensationInput) -> Compensated:
-    undoing = await begin_compensation(session, given)
-    if undoing.checkout is None:
-        return Compensated(undoing.version)
-    return Compensated(undoing.version, await reserving.restock(session, given.checkout_id))

@@ -57,6 +57,14 @@ class Held:
         """The checkout's id."""
         return self.checkout.id
 
+    @property
+    def price(self) -> tuple[int, str]:
+        """What the checkout costs, in minor units of a currency; for what runs once its prices are locked."""
+        total, currency = self.checkout.total, self.checkout.currency
+        assert total is not None  # noqa: S101 - the fence admits phases after the price lock only then
+        assert currency is not None  # noqa: S101
+        return total, currency
+
     def answer(self, kind: type[Result]) -> Result | None:
         """The stored result as the message it was, None when the phase was not done yet."""
         if self.stored is None:

@@ -6,22 +6,20 @@ takes each answer once.
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from checkout.domain import contract
 from checkout.domain import messages as m
-from checkout.domain.ids import unowed_workflow_id
 from checkout.domain.progress import Progress
 from checkout.domain.words import Outcome, PaymentStatus, State
 from checkout.workflows import inputs
 from checkout.workflows.deadline import wait_until
 from checkout.workflows.failures import DeadlineReached, Stop
 from checkout.workflows.running import Running
+from checkout.workflows.unowed import send_back_apart
 
 Seen = TypeVar("Seen")
 
@@ -81,17 +79,10 @@ async def await_funds(running: Running) -> None:
 
 
 async def _give_back_excess(running: Running, attempt_id: str) -> None:
-    """In a workflow of its own, which outlives the checkout and never holds it up."""
     reference = running.progress.gateway_reference
     assert reference is not None  # noqa: S101 - what awaits funds has a payment object
     running.journal.note("the transfer brought more than the total: the rest is sent back")
-    with suppress(WorkflowAlreadyStartedError):
-        await workflow.start_child_workflow(
-            contract.UNOWED_WORKFLOW,
-            m.UnowedInput(reference, running.checkout.checkout_id, attempt_id),
-            id=unowed_workflow_id(reference),
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        )
+    await send_back_apart(m.UnowedInput(reference, running.checkout.checkout_id, attempt_id))
 
 
 async def _next_payment(running: Running) -> m.PayRequest:

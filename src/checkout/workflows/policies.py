@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
+
+from checkout.domain.contract import ActivityContract
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 #: The first try of a phase that only touches Postgres: local, once, 2 seconds at most. Longer would hold up the
 #: workflow task, and with it every update and query of this checkout.
@@ -21,6 +28,22 @@ class Policy:
     attempt: timedelta
     retry: RetryPolicy
     heartbeat: timedelta | None = None
+
+
+async def execute(
+    contract: ActivityContract[In, Out], argument: In, policy: Policy, *, summary: str | None = None
+) -> Out:
+    """An activity under its policy; ``summary`` where the contract's says too little. Raises ActivityError."""
+    result: Out = await workflow.execute_activity(
+        contract.name,
+        argument,
+        result_type=contract.gives,
+        start_to_close_timeout=policy.attempt,
+        heartbeat_timeout=policy.heartbeat,
+        retry_policy=policy.retry,
+        summary=summary or contract.summary,
+    )
+    return result
 
 
 #: A phase on Postgres after its local attempt failed: an attempt waits for row locks, so it has time for them.

@@ -1,14 +1,12 @@
 """Reconciliation: compares all that the gateway holds with what the shop knows. Started by ops, and by a schedule."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError
 
 from checkout.domain import contract
 from checkout.domain import messages as m
-from checkout.domain.ids import unowed_workflow_id
 from checkout.domain.reconciliation import (
     SETTLED_TO_ZERO,
     Finding,
@@ -20,7 +18,8 @@ from checkout.domain.reconciliation import (
 )
 from checkout.workflows import search
 from checkout.workflows.failures import sentence
-from checkout.workflows.policies import RECONCILE, SETTLE
+from checkout.workflows.policies import RECONCILE, SETTLE, execute
+from checkout.workflows.unowed import send_back_apart
 
 CLEAN, FINDINGS = "clean", "findings"
 
@@ -33,15 +32,7 @@ class Reconciliation:
     async def run(self, given: ReconciliationInput) -> Reconciled:
         """What was found, and of it what was mended."""
         workflow.set_current_details(f"Reading the payments of the last {given.hours} hours")
-        found: Unexplained = await workflow.execute_activity(
-            contract.FIND_UNEXPLAINED.name,
-            given,
-            result_type=contract.FIND_UNEXPLAINED.gives,
-            start_to_close_timeout=RECONCILE.attempt,
-            heartbeat_timeout=RECONCILE.heartbeat,
-            retry_policy=RECONCILE.retry,
-            summary=contract.FIND_UNEXPLAINED.summary,
-        )
+        found = await execute(contract.FIND_UNEXPLAINED, given, RECONCILE)
         findings = [replace(one, fixed=given.fix and await self._fix(one)) for one in found.findings]
         left = found.count - sum(one.fixed for one in findings)
         workflow.upsert_search_attributes([search.STATE.value_set(FINDINGS if left else CLEAN)])
@@ -51,13 +42,7 @@ class Reconciliation:
     async def _fix(self, finding: Finding) -> bool:
         """Whether it is mended; what a gateway does not do after a few tries is left to the next run."""
         if finding.kind is FindingKind.UNOWED:
-            with suppress(WorkflowAlreadyStartedError):
-                await workflow.start_child_workflow(
-                    contract.UNOWED_WORKFLOW,
-                    m.UnowedInput(finding.payment_id, finding.checkout_id, finding.attempt_id),
-                    id=unowed_workflow_id(finding.payment_id),
-                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                )
+            await send_back_apart(m.UnowedInput(finding.payment_id, finding.checkout_id, finding.attempt_id))
             return True
         if finding.kind is FindingKind.REFUNDED_ELSEWHERE:
             return await _mend(contract.NOTE_REFUND, finding)
@@ -66,15 +51,7 @@ class Reconciliation:
 
 async def _mend(activity: contract.ActivityContract[Finding, Settled], finding: Finding) -> bool:
     try:
-        await workflow.execute_activity(
-            activity.name,
-            finding,
-            result_type=activity.gives,
-            start_to_close_timeout=SETTLE.attempt,
-            heartbeat_timeout=SETTLE.heartbeat,
-            retry_policy=SETTLE.retry,
-            summary=activity.summary,
-        )
+        await execute(activity, finding, SETTLE)
     except ActivityError as error:
         workflow.logger.warning("%s is not mended: %s", finding.payment_id, sentence(error))
         return False

@@ -21,7 +21,7 @@ from checkout.domain.messages import ByHandInput, Compensated, CompensationInput
 from checkout.domain.progress import NOT_REFUSED, Refusal
 from checkout.domain.words import Phase
 from checkout.workflows.failures import definite, sentence
-from checkout.workflows.policies import UNDO_DATABASE, UNDO_GATEWAY, Policy
+from checkout.workflows.policies import UNDO_DATABASE, UNDO_GATEWAY, Policy, execute
 
 Compensation = ActivityContract[CompensationInput, Compensated]
 
@@ -112,15 +112,7 @@ class Saga:
     async def _until_done(self, compensation: Compensation, argument: CompensationInput, policy: Policy) -> None:
         while True:
             try:
-                result = await workflow.execute_activity(
-                    compensation.name,
-                    argument,
-                    result_type=compensation.gives,
-                    start_to_close_timeout=policy.attempt,
-                    heartbeat_timeout=policy.heartbeat,
-                    retry_policy=policy.retry,
-                    summary=compensation.summary,
-                )
+                result = await execute(compensation, argument, policy)
             except ActivityError as error:
                 verdict = definite(error)
                 if verdict is not None and verdict.type == CHECKOUT_COMPLETED:
@@ -150,12 +142,5 @@ class Saga:
         request = self._by_hand.pop(name, None)
         if request is None:
             return None
-        result: Compensated = await workflow.execute_activity(
-            SETTLE_BY_HAND.name,
-            ByHandInput(argument, request),
-            result_type=SETTLE_BY_HAND.gives,
-            start_to_close_timeout=UNDO_DATABASE.attempt,
-            retry_policy=UNDO_DATABASE.retry,
-            summary=f"{SETTLE_BY_HAND.summary}: {name}",
-        )
-        return result
+        by_hand = ByHandInput(argument, request)
+        return await execute(SETTLE_BY_HAND, by_hand, UNDO_DATABASE, summary=f"{SETTLE_BY_HAND.summary}: {name}")

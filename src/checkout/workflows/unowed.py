@@ -1,10 +1,14 @@
 """Money that a bank sent and nobody owed: beyond a total, or for a checkout that has ended. It goes back."""
 
+from contextlib import suppress
+
 from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from checkout.domain import contract
 from checkout.domain import messages as m
-from checkout.workflows.policies import UNDO_GATEWAY
+from checkout.domain.ids import unowed_workflow_id
+from checkout.workflows.policies import UNDO_GATEWAY, execute
 
 
 @workflow.defn(name=contract.UNOWED_WORKFLOW)
@@ -24,19 +28,21 @@ class UnowedMoney:
         returned = 0
         while self._more:
             self._more = False
-            result = await workflow.execute_activity(
-                contract.RETURN_UNOWED.name,
-                unowed,
-                result_type=contract.RETURN_UNOWED.gives,
-                start_to_close_timeout=UNDO_GATEWAY.attempt,
-                heartbeat_timeout=UNDO_GATEWAY.heartbeat,
-                retry_policy=UNDO_GATEWAY.retry,
-                summary=contract.RETURN_UNOWED.summary,
-            )
-            returned += result.amount
+            returned += (await execute(contract.RETURN_UNOWED, unowed, UNDO_GATEWAY)).amount
         return m.Returned(returned)
 
     @workflow.signal(name=contract.PAYMENT_CHANGED)
     def payment_changed(self, _change: m.PaymentChanged) -> None:
         """More may have come."""
         self._more = True
+
+
+async def send_back_apart(unowed: m.UnowedInput) -> None:
+    """Have it sent back by a workflow of its own, which outlives the caller's and never holds it up."""
+    with suppress(WorkflowAlreadyStartedError):
+        await workflow.start_child_workflow(
+            contract.UNOWED_WORKFLOW,
+            unowed,
+            id=unowed_workflow_id(unowed.payment_id),
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        )
