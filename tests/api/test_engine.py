@@ -3,22 +3,26 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from checkout.api import engine as module
-from checkout.api.calls import Ended, StillRunning
+from checkout.api.calls import TASK_PAUSE, Ended, StillRunning, is_certain
 from checkout.api.engine import Engine
 from checkout.api.problems import Problem
 from checkout.domain import contract
-from checkout.domain.ids import new_cart_id, new_checkout_id, new_session_id
+from checkout.domain.ids import new_cart_id, new_checkout_id, new_session_id, workflow_id
 from checkout.domain.messages import CancelRequest, CheckoutInput, ExtendRequest, PayRequest
 from checkout.domain.words import State
 from checkout.runtime.settings import load_settings
 from checkout.runtime.temporal import connect
 from checkout.worker import create_worker
+from checkout.workflows.details import Journal
+from checkout.workflows.start import start_options
 from tests.support.temporal import TemporalEnvironment
 from tests.support.waiting import eventually
 from tests.workflows.fakes import Fakes, Gate
@@ -138,6 +142,59 @@ async def test_a_payment_in_flight_is_still_running_and_refuses_the_next(
             await engine.update(run, contract.CANCEL, CancelRequest())
         gate.open()
         assert (await paying).state is State.CANCELLED
+
+
+async def test_what_a_failed_task_could_not_take_in_is_sent_again(
+    engine: Engine, temporal_env: TemporalEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporal refuses updates of a workflow whose last tasks failed, and has none of those that it refused."""
+    cart, fakes = new_cart_id(), Fakes()
+    # The SDK says nothing of a task that fails again: the server waits for it as long as this.
+    monkeypatch.setattr(
+        module, "start_options", lambda one: {**start_options(one), "task_timeout": timedelta(seconds=1)}
+    )
+    async with worker(temporal_env, fakes):
+        first = await engine.start(checkout(cart))
+        run = await engine.latest_run(cart)
+        assert run is not None
+
+        async def refused() -> bool:
+            task = (await engine.describe(run)).raw_description.pending_workflow_task
+            return task.attempt >= 3
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Journal, "publish", _defect)
+            extending = asyncio.create_task(engine.update(run, contract.EXTEND, ExtendRequest(1200)))
+            await eventually(refused, "the workflow's task has failed three times")
+            broken.setattr(module, "UPDATE_WAIT", 0.3)
+            with capture_logs() as logged:
+                for ask in (
+                    engine.update(run, contract.PAY, PayRequest("pay_given_up")),
+                    engine.start(checkout(cart)),
+                ):
+                    with pytest.raises(Problem) as busy:
+                        await ask
+                    assert (busy.value.code, busy.value.status) == ("checkout_busy", 503)
+                    assert busy.value.headers["Retry-After"]
+                    assert not is_certain(busy.value)  # a start may be lost after it began the workflow
+            assert [(line["event"], line["workflow_id"]) for line in logged] == [
+                ("workflow_task_failing", workflow_id(cart))
+            ] * 2
+            broken.setattr(module, "UPDATE_WAIT", 60)
+            paying = asyncio.create_task(engine.update(run, contract.PAY, PayRequest("pay_1")))
+            meeting = asyncio.create_task(engine.start(checkout(cart)))
+            await asyncio.sleep(3 * TASK_PAUSE)  # both were refused by now
+            assert not paying.done()
+            assert not meeting.done()
+        with suppress(Problem):  # refused, where the payment came first
+            await extending
+        assert (await paying).state is State.COMPLETED
+        assert (await meeting).checkout_id == first.checkout_id
+    assert [one.attempt_id for one in fakes.inputs[contract.PAYMENT_AUTHORIZATION.name]] == ["pay_1"]
+
+
+def _defect(*_given: Any) -> None:
+    raise RuntimeError("a defect of a deploy")
 
 
 async def test_what_is_given_up_leaves_nothing_for_the_log(

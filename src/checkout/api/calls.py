@@ -5,10 +5,11 @@ workflow's first task, in which its local activities run. What came of it is in 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import structlog
 from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
@@ -22,6 +23,10 @@ from checkout.domain.messages import CheckoutView
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
+#: Seconds until an update is sent again that a failed workflow task could not take in.
+TASK_PAUSE = 0.1
 #: The server's own failure of an update whose workflow ended before it was answered.
 _WORKFLOW_ENDED = "AcceptedUpdateCompletedWorkflow"
 
@@ -46,8 +51,19 @@ class Unreached(Problem):
         super().__init__(away.code, away.detail, headers=away.headers)
 
 
+class TaskFailing(Problem):
+    """503: the workflow's tasks fail, so that it takes nothing in. The checkout that was to start may yet do so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "checkout_busy", "The checkout takes nothing in at the moment. Send the same request again.", retry_after=5
+        )
+
+
 def is_certain(problem: Problem) -> bool:
     """Whether nothing came of what was asked, and nothing will; a Temporal that was asked may yet do it."""
+    if isinstance(problem, TaskFailing):
+        return False
     return problem.code != "temporal_unavailable" or isinstance(problem, Unreached)
 
 
@@ -69,13 +85,33 @@ async def bounded(call: Awaitable[T], wait: float) -> T:
         raise unavailable("temporal") from error
 
 
-async def answered(update: Awaitable[Any], wait: float) -> CheckoutView:
-    """What the workflow answers an update, within so many seconds.
+async def answered(send: Callable[[], Awaitable[Any]], wait: float, *, to: str) -> CheckoutView:
+    """What the workflow ``to`` answers an update, within so many seconds.
+
+    A task of the workflow that fails, for instance because a signal came in at the moment at which it wanted to end,
+    takes the updates with it that it was to take in: Temporal has none of them, and they are sent again.
 
     Raises Problem where it refuses or Temporal is away, StillRunning, and Ended.
     """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait
+    while True:
+        try:
+            return await _answered(send(), end)
+        except _TaskFailed as failed:
+            if loop.time() + TASK_PAUSE > end:
+                log.warning("workflow_task_failing", workflow_id=to, reason=str(failed))
+                raise TaskFailing from failed
+        await asyncio.sleep(TASK_PAUSE)
+
+
+class _TaskFailed(Exception):
+    """The update was not taken in, because the workflow's task failed, or its last ones did."""
+
+
+async def _answered(update: Awaitable[Any], end: float) -> CheckoutView:
     try:
-        async with asyncio.timeout(wait):
+        async with asyncio.timeout_at(end):
             view: CheckoutView = await update
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         raise StillRunning from None
@@ -86,6 +122,8 @@ async def answered(update: Awaitable[Any], wait: float) -> CheckoutView:
             raise Ended from None
         if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
             raise StillRunning from None
+        if error.status is RPCStatusCode.FAILED_PRECONDITION:
+            raise _TaskFailed(error.message) from None
         raise _away(error) from error
     except RuntimeError as error:  # the client could not connect
         raise Unreached from error

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import TaskQueueType
@@ -80,23 +81,25 @@ class Engine:
         Raises Problem where the running one refuses (``checkout_in_progress``, ``checkout_closing``), StillRunning, and
         Ended where the one that was met ended meanwhile.
         """
-        operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            contract.CHECKOUT_WORKFLOW, checkout, task_queue=self._task_queue, **start_options(checkout)
-        )
-        try:
-            return await answered(
-                self._client.execute_update_with_start_workflow(
+        update_id = update_id or uuid4().hex
+
+        async def send() -> Any:
+            operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+                contract.CHECKOUT_WORKFLOW, checkout, task_queue=self._task_queue, **start_options(checkout)
+            )
+            try:
+                return await self._client.execute_update_with_start_workflow(
                     contract.START,
                     StartRequest(checkout.session_id, checkout.checkout_id),
                     id=update_id,
                     start_workflow_operation=operation,
                     result_type=CheckoutView,
                     rpc_timeout=timedelta(seconds=UPDATE_WAIT),
-                ),
-                UPDATE_WAIT,
-            )
-        finally:
-            await read_start(operation)
+                )
+            finally:
+                await read_start(operation)
+
+        return await answered(send, UPDATE_WAIT, to=workflow_id(checkout.cart_id))
 
     async def update(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
         """Ask a running checkout to ``pay``, ``extend`` or ``cancel``, by the names and messages of the contract.
@@ -105,11 +108,13 @@ class Engine:
 
         Raises Problem where it refuses, StillRunning, and Ended where it runs no more.
         """
+        update_id, time = update_id or uuid4().hex, timedelta(seconds=UPDATE_WAIT)
         return await answered(
-            self._handle(run).execute_update(
-                name, request, id=update_id, result_type=CheckoutView, rpc_timeout=timedelta(seconds=UPDATE_WAIT)
+            lambda: self._handle(run).execute_update(
+                name, request, id=update_id, result_type=CheckoutView, rpc_timeout=time
             ),
             UPDATE_WAIT,
+            to=workflow_id(run.cart_id),
         )
 
     async def ask(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:

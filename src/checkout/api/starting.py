@@ -97,7 +97,7 @@ class Starting:
                 request = StartRequest(owner.session_id, run.checkout_id)
                 await self._engine.update(run, contract.START, request, intent.update_id)
             except Problem as problem:
-                if problem.code == "temporal_unavailable":
+                if problem.status == 503:
                     raise
                 # It is ending, and takes no start that it has not taken before: its row says how.
         return await self._answer(owner, run.checkout_id, paid=paid)

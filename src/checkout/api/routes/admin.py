@@ -20,7 +20,7 @@ from checkout.api.security import CurrentAdmin
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 LOOKING = (*ADMIN, "validation_failed", *STORED)
-REPAIRING = (*ACTING, *BODY, "checkout_not_found", "workflow_gone", *ENGINE)
+REPAIRING = (*ACTING, *BODY, "checkout_not_found", "workflow_gone", "checkout_busy", *ENGINE)
 
 
 @router.get("/checkouts", summary="Checkouts, newest first", responses=problems(*LOOKING))

@@ -22,7 +22,7 @@ from checkout.domain.words import State
 router = APIRouter(prefix="/checkouts", tags=["checkouts"])
 
 READING = (*SESSION, "checkout_not_found", "validation_failed", *ENGINE)
-ASKING = (*READING, *BODY)
+ASKING = (*READING, *BODY, "checkout_busy")
 #: What a phase from the payment on may refuse for good.
 PAYING = (
     "gateway_refused",
@@ -76,6 +76,7 @@ PING = 15
             "payment_declined",
             *PHASES,
             *ENGINE,
+            "checkout_busy",
         ),
     },
 )
@@ -197,7 +198,7 @@ async def confirm(
 @router.post(
     "/{checkout_id}/extend",
     summary="Move the deadline",
-    responses=problems(*ASKING, "not_extendable", "checkout_expired", "checkout_closing", "checkout_busy"),
+    responses=problems(*ASKING, "not_extendable", "checkout_expired", "checkout_closing"),
 )
 async def extend(
     checkout_id: CheckoutId, body: models.Extend, owner: OwnerDep, asking: AskingDep, intent: IntentDep
