@@ -12,7 +12,6 @@ from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import OnShortage, Phase, State
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
-from checkout.store import payments
 from checkout.store.closing import close_undone, hold_cart
 from checkout.store.fence import begin, begin_compensation, finish
 from checkout.store.held import Held
@@ -81,7 +80,5 @@ async def _unlock(session: Session, given: CompensationInput) -> Compensated:
     undoing = await begin_compensation(session, given)
     if undoing.checkout is None:
         return Compensated(undoing.version)
-    # An express payment was stored before its phase was reached; what was not used is not kept.
-    await payments.discard_unused(session, given.checkout_id)
     version, unlocked = await close_undone(session, given)
     return Compensated(version, unlocked)

@@ -5,13 +5,11 @@ from checkout.api.models.checkouts import LiveCheckout
 from checkout.api.problems import Problem
 from checkout.domain import errors
 from checkout.domain.money import format_amount
-from checkout.domain.words import Phase, State
+from checkout.domain.words import UNPRICED, Phase, State
 from checkout.payments.port import DeclineCode
 
-#: States in which the phases before the payment are still running.
-OPENING = frozenset({State.PENDING, State.VALIDATING, State.RESERVING, State.LOCKING_PRICES})
 #: States in which the phases run on, and the answer is yet to come.
-RUNNING = OPENING | {State.AUTHORIZING, State.CREATING_ORDER, State.CAPTURING, State.COMMITTING, State.COMPENSATING}
+RUNNING = UNPRICED | {State.AUTHORIZING, State.CREATING_ORDER, State.CAPTURING, State.COMMITTING, State.COMPENSATING}
 
 _DECLINES = frozenset(DeclineCode) | {"payment_declined"}
 

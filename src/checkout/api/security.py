@@ -20,6 +20,7 @@ from checkout.api.problems import Problem
 from checkout.domain.words import Role
 from checkout.runtime.admins import ADMIN, NamedToken
 from checkout.runtime.settings import Settings
+from checkout.store.owner import Owner
 
 ALGORITHM = "HS256"
 #: Life of a token that the API mints, in seconds: 30 days, as long as an abandoned cart is worth keeping.
@@ -34,6 +35,11 @@ class Session:
 
     id: str
     customer_id: str | None = None
+
+    @property
+    def owner(self) -> Owner:
+        """Whom its carts belong to."""
+        return Owner(self.id, self.customer_id)
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,14 @@ OptionalSession = Annotated[Session | None, Depends(session_if_any)]
 CurrentSession = Annotated[Session, Depends(session)]
 
 
+async def owner(session: CurrentSession) -> Owner:
+    """Whose carts, checkouts and orders the caller may see."""
+    return session.owner
+
+
+OwnerDep = Annotated[Owner, Depends(owner)]
+
+
 async def admin(caller: Caller) -> Admin:
     """The admin who asks. Raises Problem (401, 403) where it is nobody, or a storefront's session."""
     if caller is None:
@@ -172,5 +186,5 @@ async def admin(caller: Caller) -> Admin:
     return caller
 
 
-#: Whoever may look: of any role. What changes something is ``api.audit.ActingDep``, which asks for an operator.
+#: Whoever may look: of any role. What changes something is ``api.admin.audit.ActingDep``, which asks for an operator.
 CurrentAdmin = Annotated[Admin, Depends(admin)]

@@ -13,7 +13,7 @@ from checkout.api.calls import Ended, StillRunning, is_certain
 from checkout.api.engine import UPDATE_WAIT, Run
 from checkout.api.idempotency import Intent
 from checkout.api.models.checkouts import Checkout, Start
-from checkout.api.outcomes import OPENING, RUNNING, closing, ended_badly, total_mismatch
+from checkout.api.outcomes import RUNNING, closing, ended_badly, total_mismatch
 from checkout.api.paying import Attempts, check_can_pay
 from checkout.api.problems import Problem, invalid, unavailable
 from checkout.api.reading import Reading
@@ -24,7 +24,7 @@ from checkout.domain.allocation import Shortage
 from checkout.domain.ids import new_checkout_id
 from checkout.domain.messages import CheckoutInput, Limits, StartRequest
 from checkout.domain.shortage import insufficient_stock
-from checkout.domain.words import Phase, State
+from checkout.domain.words import UNPRICED, Phase, State
 from checkout.store.checkouts import read_checkout
 from checkout.store.errors import CartOrdered
 from checkout.store.holds import CartHold, read_hold, shortage_of
@@ -169,7 +169,7 @@ class Starting:
         shown = await self._reading.get(owner, met)
         if mismatch := total_mismatch(shown, checkout.expected_total):
             raise mismatch
-        return (202 if shown.state in OPENING else 200), shown
+        return (202 if shown.state in UNPRICED else 200), shown
 
     async def _unanswered(self, owner: Owner, checkout: CheckoutInput) -> Answered:
         """No answer came in time. Which checkout runs, its row says, and before there is one only the run's memo."""

@@ -10,6 +10,13 @@ class InvalidValue(ValueError):
         self.reason = reason
 
 
+def check_image(url: str | None, field: str) -> str | None:
+    """An image's address, None for an empty one. Raises InvalidValue for what no page should load."""
+    allowed = not url or url.startswith(("https://", "http://", "/", "data:image/"))
+    require(allowed, field, "must begin with https://, http://, / or data:image/")
+    return url or None
+
+
 def require(condition: bool, field: str, reason: str) -> None:
     """Raise InvalidValue for the field unless the condition holds."""
     if not condition:

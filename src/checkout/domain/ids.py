@@ -52,10 +52,8 @@ def new_order_reference() -> str:
 
 def refund_id(order_reference: str, key: str | None) -> str:
     """A refund of an order: ``rfd_``, and the same for the same idempotency key; without one, 100 random bits."""
-    if key is None:
-        return f"rfd_{_token(20)}"
-    digest = int.from_bytes(hashlib.sha256(f"{order_reference}\n{key}".encode()).digest())
-    return "rfd_" + "".join(_ALPHABET[digest >> (5 * place) & 31] for place in range(20))
+    seed = None if key is None else f"{order_reference}\n{key}"
+    return f"rfd_{_token(20, seed)}"
 
 
 def refund_workflow_id(order_reference: str, refund_id: str) -> str:

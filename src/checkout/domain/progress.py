@@ -23,21 +23,17 @@ from checkout.domain.messages import (
 from checkout.domain.times import rfc3339
 from checkout.domain.words import (
     AT_GATEWAY,
+    AT_REST,
     CANCELLABLE,
     EXTENDABLE,
     FENCED,
     PAYABLE,
+    UNPRICED,
     Outcome,
     PaymentStatus,
     Phase,
     State,
 )
-
-#: States in which an update has its answer: the buyer is asked for something, or nothing can happen any more.
-AT_REST = frozenset({State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS})
-
-#: States before the prices are locked.
-UNPRICED = frozenset({State.PENDING, State.VALIDATING, State.RESERVING, State.LOCKING_PRICES})
 
 _WAITS_FOR = {
     State.AWAITING_PAYMENT: "payment",

@@ -7,6 +7,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from importlib.resources import files
 from typing import Protocol
 
@@ -183,6 +184,12 @@ def _tax_rate(row: list[str], number: int) -> TaxRate:
         return TaxRate(country=country, region=region or None, tax_class=tax_class, percent=exact, name=name)
     except InvalidValue as error:
         raise InvalidValue(f"line {number}, {error.field}", error.reason) from None
+
+
+@cache
+def tax_classes() -> tuple[str, ...]:
+    """The tax classes that goods may have: those of the built-in rates, and ``zero``."""
+    return tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_in_tax_rates()), ZERO)))
 
 
 def built_in_tax_rates() -> list[TaxRate]:

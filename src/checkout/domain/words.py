@@ -57,18 +57,12 @@ class State(StrEnum):
 CLOSED = frozenset({State.COMPLETED, State.FAILED, State.EXPIRED, State.CANCELLED})
 #: States in which no phase may take effect any more (G5): being undone, or closed.
 FENCED = CLOSED | {State.COMPENSATING}
+#: States of the phases before the payment: prices are not locked yet.
+UNPRICED = frozenset({State.PENDING, State.VALIDATING, State.RESERVING, State.LOCKING_PRICES})
 #: States in which the buyer may still cancel: until order creation begins.
-CANCELLABLE = frozenset(
-    {
-        State.PENDING,
-        State.VALIDATING,
-        State.RESERVING,
-        State.LOCKING_PRICES,
-        State.AWAITING_PAYMENT,
-        State.AUTHORIZING,
-        State.REQUIRES_ACTION,
-    }
-)
+CANCELLABLE = UNPRICED | {State.AWAITING_PAYMENT, State.AUTHORIZING, State.REQUIRES_ACTION}
+#: States in which nobody but the buyer, or his bank, can go on.
+AT_REST = frozenset({State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS})
 #: States in which nothing goes on until the gateway says more: the buyer approves somewhere else, or money is to come.
 AT_GATEWAY = frozenset({State.REQUIRES_ACTION, State.AWAITING_FUNDS})
 #: States in which the deadline may be moved.

@@ -82,7 +82,7 @@ async def create_cart(
             "INSERT INTO carts (id, session_id, customer_id, currency, email) "
             "VALUES (:id, :session_id, :customer_id, :currency, :email) ON CONFLICT (id) DO NOTHING"
         ),
-        {**_owner(owner), "id": cart_id, "currency": currency, "email": email},
+        {**owner.parameters, "id": cart_id, "currency": currency, "email": email},
     )
     return cart_id
 
@@ -172,7 +172,9 @@ async def set_coupon(
     """
     await _change(session, owner, cart_id, _SET_COUPON, {"code": None if code is None else code.strip().upper()})
     view = await view_cart(session, owner, cart_id, rules)
-    _refuse(view, "coupon_")
+    for problem in view.pricing.problems:
+        if problem.blocking and problem.code.startswith("coupon_"):
+            raise problem.failure()
     return view
 
 
@@ -196,22 +198,12 @@ async def set_shipping_option(
     return view
 
 
-def _refuse(view: CartView, prefix: str) -> None:
-    for problem in view.pricing.problems:
-        if problem.blocking and problem.code.startswith(prefix):
-            raise problem.failure()
-
-
-def _owner(owner: Owner) -> dict[str, Any]:
-    return {"session_id": owner.session_id, "customer_id": owner.customer_id}
-
-
 async def _change(
     session: AsyncSession, owner: Owner, cart_id: str, statement: Any, parameters: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Run a statement that locks the cart as ``cart`` and tells its state; refuse what it may not do."""
     with cart_protection():
-        result = await session.execute(statement, {**_owner(owner), "cart_id": cart_id, **parameters})
+        result = await session.execute(statement, {**owner.parameters, "cart_id": cart_id, **parameters})
     row = result.mappings().one_or_none()
     if row is None:
         raise CartNotFound(cart_id)

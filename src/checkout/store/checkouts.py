@@ -1,7 +1,7 @@
 """Checkouts as they are read: the row with all that an answer needs, in one statement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -110,7 +110,11 @@ _WORDS: dict[str, Any] = {
     "order_status": OrderStatus,
 }
 
-_QUERY = """
+_LINE = ", ".join(f"'{one.name}', l.{one.name}" for one in fields(PricedLine))
+#: The lines ``l`` of a snapshot or an order as one document, in their order.
+PRICED_LINES = f"jsonb_agg(jsonb_build_object({_LINE}) ORDER BY l.position, l.variant_id)"
+
+_QUERY = f"""
 SELECT k.id, k.cart_id, c.session_id AS owner_session, c.customer_id AS owner_customer, k.workflow_id, k.run_id,
     k.version, k.state, k.phase, k.created_at, k.locked_at, k.expires_at, k.completed_at, k.failed_at, k.currency,
     k.total, k.on_shortage, k.adjustments, k.attempts_left, k.payment_method, k.payment_status, k.next_action,
@@ -118,12 +122,9 @@ SELECT k.id, k.cart_id, c.session_id AS owner_session, c.customer_id AS owner_cu
     (SELECT jsonb_build_object('sub_total', s.sub_total, 'discount_total', s.discount_total,
             'shipping_total', s.shipping_total, 'tax_total', s.tax_total, 'total', s.total)
         FROM price_snapshots s WHERE s.checkout_id = k.id) AS totals,
-    (SELECT jsonb_agg(jsonb_build_object('sku', l.sku, 'name', l.name, 'quantity', l.quantity,
-            'unit_price', l.unit_price, 'sub_total', l.sub_total, 'discount_total', l.discount_total,
-            'tax_total', l.tax_total, 'total', l.total) ORDER BY l.position, l.variant_id)
-        FROM price_snapshot_lines l WHERE l.checkout_id = k.id) AS lines
+    (SELECT {PRICED_LINES} FROM price_snapshot_lines l WHERE l.checkout_id = k.id) AS lines
 FROM checkouts k JOIN carts c ON c.id = k.cart_id LEFT JOIN orders o ON o.checkout_id = k.id
-"""
+"""  # noqa: S608 - fixed words
 
 _BY_ID = Statement(_QUERY + " WHERE k.id = :id")
 _RUNNING = Statement(f"""{_QUERY}

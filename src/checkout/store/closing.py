@@ -7,6 +7,7 @@ from checkout.domain.messages import CompensationInput
 from checkout.runtime.statements import Change, Session, Statement
 from checkout.store.fence import failure_document
 from checkout.store.held import Held
+from checkout.store.payments import ERASABLE, ERASED
 
 
 class NotYetUndone(Exception):
@@ -49,7 +50,7 @@ UPDATE checkouts SET expires_at = GREATEST(expires_at, :expires_at) WHERE id = :
 RETURNING version, expires_at
 """)
 
-_CLOSE = Statement("""
+_CLOSE = Statement(f"""
 WITH closed AS (
     UPDATE checkouts k SET state = :state, failure = CAST(:failure AS jsonb), failed_at = now(), next_action = NULL
     WHERE k.id = :checkout_id
@@ -65,9 +66,7 @@ WITH closed AS (
     WHERE c.id = :cart_id AND c.order_reference IS NULL AND (c.locked_by IS NULL OR c.locked_by = :checkout_id)
     RETURNING 1
 ), discarded AS (
-    UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
-        updated_at = now()
-    FROM closed WHERE a.checkout_id = :checkout_id AND (a.token IS NOT NULL OR a.status = 'new')
+    UPDATE payment_attempts SET {ERASED} FROM closed WHERE checkout_id = :checkout_id AND {ERASABLE}
 )
 SELECT version, (SELECT count(*) FROM unlocked) AS unlocked FROM closed
-""")
+""")  # noqa: S608 - our words

@@ -7,9 +7,10 @@ from typing import Any
 
 from checkout.domain.words import OrderStatus, PaymentStatus
 from checkout.runtime.statements import Session, Statement
-from checkout.store.checkouts import PricedLine, Totals
+from checkout.store.checkouts import PRICED_LINES, PricedLine, Totals
 from checkout.store.errors import NotFound
 from checkout.store.owner import Owner
+from checkout.store.payments import ERASABLE, ERASED
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class OrderRecord:
 
 async def read_order(session: Session, owner: Owner, reference: str) -> OrderRecord:
     """The order of this reference. Raises NotFound ``order_not_found``, also where it is another's."""
-    row = await _ONE.row(session, {**_owner(owner), "reference": reference})
+    row = await _ONE.row(session, {**owner.parameters, "reference": reference})
     if row is None:
         raise _not_found(reference)
     return _record(dict(row))
@@ -53,7 +54,7 @@ async def read_any_order(session: Session, reference: str) -> OrderRecord:
 
 async def list_orders(session: Session, owner: Owner) -> list[OrderRecord]:
     """All orders of a session and of its customer, the newest first."""
-    found = await _ALL.rows(session, _owner(owner))
+    found = await _ALL.rows(session, owner.parameters)
     return [_record(dict(row)) for row in found]
 
 
@@ -92,10 +93,6 @@ def _not_found(reference: str) -> NotFound:
     return NotFound("order_not_found", "there is no such order", {"reference": reference[:64]})
 
 
-def _owner(owner: Owner) -> dict[str, Any]:
-    return {"session_id": owner.session_id, "customer_id": owner.customer_id}
-
-
 def _record(row: dict[str, Any]) -> OrderRecord:
     lines = row.pop("lines") or ()
     totals = Totals(**{name: row.pop(name) for name in Totals.__dataclass_fields__})
@@ -104,18 +101,15 @@ def _record(row: dict[str, Any]) -> OrderRecord:
     return OrderRecord(**row, totals=totals, lines=tuple(PricedLine(**line) for line in lines))
 
 
-_QUERY = """
+_QUERY = f"""
 SELECT o.reference, o.checkout_id, o.status, o.currency, o.sub_total, o.discount_total, o.shipping_total, o.tax_total,
     o.total, o.email, o.shipping_address, o.billing_address, o.created_at, k.payment_method, k.payment_status,
     COALESCE(a.refunded, 0) AS refunded,
     COALESCE((SELECT sum(f.amount) FROM refunds f WHERE f.order_reference = o.reference AND f.status = 'pending'),
         0)::bigint AS refund_pending,
-    (SELECT jsonb_agg(jsonb_build_object('sku', l.sku, 'name', l.name, 'quantity', l.quantity,
-            'unit_price', l.unit_price, 'sub_total', l.sub_total, 'discount_total', l.discount_total,
-            'tax_total', l.tax_total, 'total', l.total) ORDER BY l.position, l.variant_id)
-        FROM order_lines l WHERE l.order_reference = o.reference) AS lines
+    (SELECT {PRICED_LINES} FROM order_lines l WHERE l.order_reference = o.reference) AS lines
 FROM orders o JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payment_attempts a ON a.id = k.attempt_id
-"""
+"""  # noqa: S608 - fixed words
 _OWNED = _QUERY + " WHERE (o.session_id = :session_id OR o.customer_id = CAST(:customer_id AS text))"
 _ONE = Statement(_OWNED + " AND o.reference = :reference")
 _ALL = Statement(_OWNED + " ORDER BY o.created_at DESC, o.reference")
@@ -170,7 +164,7 @@ WHERE checkout_id = :checkout_id AND status <> 'cancelled'
 RETURNING reference
 """)
 
-_PAY = Statement("""
+_PAY = Statement(f"""
 WITH paid AS (
     UPDATE orders o SET status = 'paid', paid_at = now(), updated_at = now()
     FROM checkouts k LEFT JOIN payment_attempts a ON a.id = k.attempt_id
@@ -180,10 +174,8 @@ WITH paid AS (
 ), closed AS (
     UPDATE carts c SET locked_by = NULL, order_reference = paid.reference FROM paid WHERE c.id = paid.cart_id
 ), discarded AS (
-    UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
-        updated_at = now()
-    FROM paid WHERE a.checkout_id = :checkout_id AND (a.token IS NOT NULL OR a.status = 'new')
+    UPDATE payment_attempts SET {ERASED} FROM paid WHERE checkout_id = :checkout_id AND {ERASABLE}
 )
 SELECT (SELECT sum(l.quantity) FROM order_lines l WHERE l.order_reference = paid.reference) FROM paid
 UNION ALL SELECT NULL WHERE NOT EXISTS (SELECT FROM paid)
-""")
+""")  # noqa: S608 - our words

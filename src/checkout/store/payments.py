@@ -125,6 +125,11 @@ def _record(names: tuple[str, ...]) -> str:
     return f"UPDATE payment_attempts SET {changes}, updated_at = now() WHERE id = :recorded_attempt"  # noqa: S608
 
 
+#: What erases an attempt's token, and closes one that was never used: such have no payment object.
+ERASED = "token = NULL, status = CASE status WHEN 'new' THEN 'discarded' ELSE status END, updated_at = now()"
+#: Which attempts have something to be erased.
+ERASABLE = "(token IS NOT NULL OR status = 'new')"
+
 _ADD = Statement("""
 INSERT INTO payment_attempts (id, checkout_id, cart_id, gateway, method, token)
 VALUES (:id, :checkout_id, :cart_id, :gateway, :method, :token)
@@ -152,11 +157,9 @@ WHERE id = :id AND (status = 'new' OR gateway_payment_id = :payment_id)
 RETURNING id
 """)
 
-_DISCARD_UNUSED = Statement("""
-UPDATE payment_attempts SET token = NULL, updated_at = now(),
-    status = CASE WHEN gateway_payment_id IS NULL AND status = 'new' THEN 'discarded' ELSE status END
-WHERE checkout_id = :checkout_id AND (token IS NOT NULL OR (gateway_payment_id IS NULL AND status = 'new'))
-""")
+_DISCARD_UNUSED = Statement(
+    f"UPDATE payment_attempts SET {ERASED} WHERE checkout_id = :checkout_id AND {ERASABLE}"  # noqa: S608
+)
 
 _BY_HAND = Statement("""
 UPDATE payment_attempts SET status = 'resolved', by_hand = CAST(:by_hand AS jsonb), token = NULL, updated_at = now()
@@ -164,9 +167,7 @@ WHERE checkout_id = :checkout_id AND gateway_payment_id IS NOT NULL AND NOT stat
 RETURNING id
 """)
 
-_DISCARD = Statement(f"""
-UPDATE payment_attempts SET token = NULL, status = 'discarded', updated_at = now() WHERE id = :id AND {_UNUSED}
-""")  # noqa: S608
+_DISCARD = Statement(f"UPDATE payment_attempts SET {ERASED} WHERE id = :id AND {_UNUSED}")  # noqa: S608
 
 _SET_STATUS = Statement("""
 UPDATE checkouts SET payment_status = :status WHERE id = :checkout_id RETURNING version

@@ -88,8 +88,7 @@ async def erase_stale_tokens(session: AsyncSession) -> int:
 
 
 _ERASE_STALE = text(f"""
-UPDATE payment_attempts a SET token = NULL, status = CASE a.status WHEN 'new' THEN 'discarded' ELSE a.status END,
-    updated_at = now()
+UPDATE payment_attempts a SET {payments.ERASED}
 WHERE a.token IS NOT NULL AND CASE
     WHEN EXISTS (SELECT FROM checkouts k WHERE k.id = a.checkout_id) THEN EXISTS (SELECT FROM checkouts k
         WHERE k.id = a.checkout_id AND k.{CLOSED})

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Integer, bindparam
 
-from checkout.domain.words import State
+from checkout.domain.words import AT_REST, State
 from checkout.store.tables.checkouts import OPEN
 
 #: Past its deadline: the workflow's timer should have ended it.
@@ -34,7 +34,7 @@ class Patience:
 REASON = f"""
 CASE
     WHEN NOT ({OPEN}) THEN NULL
-    WHEN state IN ('awaiting_payment', 'requires_action', 'awaiting_funds') THEN
+    WHEN state IN ({", ".join(f"'{state}'" for state in sorted(AT_REST))}) THEN
         CASE WHEN expires_at < now() - make_interval(secs => :overdue_after) THEN '{OVERDUE}' END
     WHEN updated_at >= now() - make_interval(secs => :stuck_after) THEN NULL
     WHEN state = 'compensating' THEN '{COMPENSATING}'
@@ -49,7 +49,7 @@ def reason(
     """REASON of one checkout that has been read; None where it is not stuck."""
     if state.closed:
         return None
-    if state in {State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS}:
+    if state in AT_REST:
         late = expires_at is not None and expires_at < now - timedelta(seconds=patience.overdue_after)
         return OVERDUE if late else None
     if updated_at >= now - timedelta(seconds=patience.stuck_after):

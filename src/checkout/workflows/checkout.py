@@ -8,8 +8,8 @@ from temporalio.exceptions import FailureError
 
 from checkout.domain import contract
 from checkout.domain import messages as m
-from checkout.domain.progress import CHECKOUT_CLOSING, UNPRICED, Progress, Refusal
-from checkout.domain.words import FENCED, Outcome, State
+from checkout.domain.progress import CHECKOUT_CLOSING, Progress, Refusal
+from checkout.domain.words import FENCED, UNPRICED, Outcome, State
 from checkout.workflows import inputs
 from checkout.workflows.cancellation import uninterrupted
 from checkout.workflows.details import Journal

@@ -7,11 +7,9 @@ from typing import Literal
 
 from checkout.api.models import admin_checkout as models
 from checkout.domain.contract import COMPENSATION_OF, EVERY_ACTIVITY, TRIED_LOCALLY
-from checkout.domain.words import Phase, State
+from checkout.domain.words import AT_REST, Phase, State
 from checkout.store.inspecting import AttemptRecord, EnteredState, Inspected, StepRecord
 
-#: States in which nobody but the buyer, or his bank, can go on.
-_WAITING = frozenset({State.AWAITING_PAYMENT, State.REQUIRES_ACTION, State.AWAITING_FUNDS})
 #: The activities of a phase, beside the one of its name.
 _ALSO = {Phase.PAYMENT_AUTHORIZATION: ("payment_check",), Phase.PAYMENT_CAPTURE: ("funds_check",)}
 _PHASE_OF = {str(compensation.name): phase for phase, compensation in COMPENSATION_OF.items()}
@@ -90,7 +88,7 @@ def _phase(
         began_at=began_at,
         ended_at=ended_at,
         seconds=None if ended_at is None else _seconds(began_at, ended_at),
-        waited_seconds=sum(_seconds(one.at, end or now) for one, end in stays if one.state in _WAITING),
+        waited_seconds=sum(_seconds(one.at, end or now) for one, end in stays if one.state in AT_REST),
         attempts=work[0],
         last_error=work[1],
     )

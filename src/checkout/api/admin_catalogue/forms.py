@@ -18,15 +18,13 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from checkout.api.admin_catalogue import rules
 from checkout.domain.checks import InvalidValue
-from checkout.domain.tax import STANDARD, ZERO, built_in_tax_rates
+from checkout.domain.shipping import AS_GOODS
+from checkout.domain.tax import tax_classes
 from checkout.store.ledger import MAX_UNITS
 
 MAX_NAME = 255
 MAX_TEXT = 20_000
 MAX_INTEGER = 2_147_483_647
-
-TAX_CLASSES = tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_in_tax_rates()), ZERO)))
-
 
 _BOX = {"class": "form-control"}
 
@@ -142,7 +140,7 @@ class VariantForm(RuleForm):
     option3 = _name("Option 3")
     image_url = _text("Image")
     weight_grams = _whole("Weight in grams", required=True, default=0)
-    tax_class = _choice("Tax class", TAX_CLASSES)
+    tax_class = _choice("Tax class", tax_classes())
     active = _switch("Active")
 
 
@@ -238,7 +236,7 @@ class TaxRateForm(RuleForm):
     rule = rules.tax_rate
     country = _name("Country", required=True, hint="ISO 3166-1")
     region = _name("Region", hint="ISO 3166-2 without the country; empty: all of it")
-    tax_class = _choice("Tax class", TAX_CLASSES)
+    tax_class = _choice("Tax class", tax_classes())
     name = _name("Name", hint="Such as VAT")
     percent = _name("Percent", required=True, hint="From 0 to 100, such as 19 or 6.625")
 
@@ -251,7 +249,7 @@ class ShippingOptionForm(RuleForm):
     currency = _name("Currency", required=True)
     code = _name("Code", required=True, hint="Bands of one code are one option")
     name = _name("Name", required=True)
-    tax_class = _choice("Tax class", ("as_goods", *TAX_CLASSES))
+    tax_class = _choice("Tax class", (AS_GOODS, *tax_classes()))
     amount = _name("Price", required=True, hint="A decimal in the currency")
     minimum_weight_grams = _whole("From weight", hint="Grams")
     maximum_weight_grams = _whole("Below weight", least=1, hint="Grams; empty: any")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from checkout.domain.checks import InvalidValue, require
+from checkout.domain.checks import InvalidValue, check_image, require
 from checkout.domain.countries import country_name
 from checkout.domain.currencies import currency_decimals
 from checkout.domain.money import check_rate, parse_amount
@@ -61,21 +61,14 @@ def product(given: Given) -> Columns:
     """A product's columns. Raises InvalidValue."""
     handle = given["handle"].casefold()
     require(re.fullmatch(r"[\w.-]+", handle) is not None, "handle", "must be letters, digits, hyphens")
-    return {**given, "handle": handle, "image_url": image(given["image_url"])}
+    return {**given, "handle": handle, "image_url": check_image(given["image_url"], "image_url")}
 
 
 def variant(given: Given) -> Columns:
     """A variant's columns; its title is the choice of its options. Raises InvalidValue."""
     options = [given[name] or None for name in ("option1", "option2", "option3")]
     title = " / ".join(option for option in options if option)
-    return {**given, "title": title, "image_url": image(given["image_url"])}
-
-
-def image(url: str | None) -> str | None:
-    """An image's address. Raises InvalidValue for what no page should load."""
-    allowed = not url or url.startswith(("https://", "http://", "/", "data:image/"))
-    require(allowed, "image_url", "must begin with https://, http://, / or data:image/")
-    return url or None
+    return {**given, "title": title, "image_url": check_image(given["image_url"], "image_url")}
 
 
 def warehouse(given: Given) -> Columns:

@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from checkout.domain.countries import is_country
 from checkout.domain.currencies import is_currency
+from checkout.domain.money import MAX_AMOUNT
+from checkout.domain.pricing.model import MAX_QUANTITY
 from checkout.domain.times import rfc3339
 
 
@@ -75,9 +77,9 @@ Short = Annotated[str, line_of(20), AfterValidator(_printable)]
 Code = Annotated[str, line_of(255), AfterValidator(_printable)]
 #: A session token.
 Token = Annotated[str, line_of(4096), AfterValidator(_printable)]
-Quantity = Annotated[int, Field(strict=True, ge=1, le=999, description="1 to 999")]
-#: An amount that a caller names; what fits a 64-bit integer has 18 digits and more.
-Amount = Annotated[int, Field(strict=True, ge=0, le=10**15, description="Minor units")]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY, description=f"1 to {MAX_QUANTITY}")]
+#: An amount that a caller names.
+Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT, description="Minor units")]
 Money = Annotated[int, Field(description="Minor units")]
 #: RFC 3339 in UTC.
 Time = Annotated[

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from checkout.api.models.admin import Reason
 from checkout.api.models.base import Answer, Code, Money, Quantity, Request, Time, refused
 from checkout.api.models.orders import ORDER, Order
+from checkout.domain.money import MAX_AMOUNT
 from checkout.domain.refunds import RefundStatus
 
 #: Lines that one refund may name; an order may have more, which go in several.
@@ -33,7 +34,7 @@ class RefundOrder(Request):
         }
     )
 
-    amount: Annotated[int | None, Field(strict=True, ge=1, le=10**15, description="Minor units")] = None
+    amount: Annotated[int | None, Field(strict=True, ge=1, le=MAX_AMOUNT, description="Minor units")] = None
     lines: Annotated[list[RefundLine] | None, Field(min_length=1, max_length=MAX_LINES)] = None
     reason: Reason
     restock: Annotated[

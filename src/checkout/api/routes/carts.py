@@ -15,7 +15,7 @@ from checkout.api.paths import CartId, Sku
 from checkout.api.problems import Problem, invalid
 from checkout.api.reading import ReadingDep
 from checkout.api.resources import DatabaseDep, RulesDep, SettingsDep
-from checkout.api.security import CurrentSession, OptionalSession, Session, TokensDep
+from checkout.api.security import CurrentSession, OptionalSession, OwnerDep, Session, TokensDep
 from checkout.api.shown import cart_answer
 from checkout.api.shown_checkout import record_answer
 from checkout.api.validation import FieldError
@@ -31,19 +31,6 @@ router = APIRouter(prefix="/carts", tags=["carts"])
 
 READING = (*SESSION, "cart_not_found", "validation_failed", "pricing_impossible", *STORED)
 CHANGING = (*READING, *BODY, "cart_locked", "cart_ordered")
-
-
-async def owner(session: CurrentSession) -> Owner:
-    """Whose carts the caller may see."""
-    return owner_of(session)
-
-
-def owner_of(session: Session) -> Owner:
-    """The owner that a session's carts have."""
-    return Owner(session.id, session.customer_id)
-
-
-OwnerDep = Annotated[Owner, Depends(owner)]
 
 
 class Change:
@@ -88,8 +75,8 @@ async def create(
     session = caller or Session(new_session_id())
 
     async def work(transaction: AsyncSession) -> CartView:
-        cart_id = await store.create_cart(transaction, owner_of(session), body.currency, body.email, seed=intent.seed)
-        return await store.view_cart(transaction, owner_of(session), cart_id, rules)
+        cart_id = await store.create_cart(transaction, session.owner, body.currency, body.email, seed=intent.seed)
+        return await store.view_cart(transaction, session.owner, cart_id, rules)
 
     cart = cart_answer(await database.write(work))
     token = None if caller else tokens.mint(session)
@@ -221,7 +208,7 @@ async def claim(
         ) from refused
 
     async def work(transaction: AsyncSession) -> CartView:
-        await store.claim(transaction, owner_of(guest), cart_id, customer)
-        return await store.view_cart(transaction, owner_of(session), cart_id, rules)
+        await store.claim(transaction, guest.owner, cart_id, customer)
+        return await store.view_cart(transaction, session.owner, cart_id, rules)
 
     return cart_answer(await database.write(work))

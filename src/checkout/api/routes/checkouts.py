@@ -15,7 +15,7 @@ from checkout.api.models.carts import COUPON_PROBLEMS
 from checkout.api.paths import CheckoutId
 from checkout.api.reading import ReadingDep
 from checkout.api.resources import ResourcesDep
-from checkout.api.routes.carts import OwnerDep
+from checkout.api.security import OwnerDep
 from checkout.api.starting import StartingDep
 from checkout.domain.words import State
 

@@ -6,7 +6,7 @@ from checkout.api.documentation import SESSION, STORED, problems
 from checkout.api.models.orders import Order, Orders
 from checkout.api.paths import Reference
 from checkout.api.resources import DatabaseDep
-from checkout.api.routes.carts import OwnerDep
+from checkout.api.security import OwnerDep
 from checkout.api.shown_order import order_answer
 from checkout.store import orders as store
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
-from checkout.domain.checks import InvalidValue
+from checkout.domain.checks import InvalidValue, check_image
 from checkout.domain.money import parse_amount
 from checkout.store.importing.csvfile import Row
 from checkout.store.ledger import MAX_UNITS
@@ -81,9 +81,10 @@ def grams(row: Row, column: str) -> int:
 def image(row: Row, column: str) -> str | None:
     """The address of an image: http, https, a path of the shop's own, or an inline image."""
     value = row.get(column)
-    if value and not value.startswith(("https://", "http://", "/", "data:image/")):
-        raise BadCell(column, f"{value[:40]!r} is no address of an image (http, https, /path or data:image/…)")
-    return value or None
+    try:
+        return check_image(value, column)
+    except InvalidValue as error:
+        raise BadCell(column, f"{value[:40]!r} is no address of an image: {error.reason}") from None
 
 
 def choice(row: Row, column: str, choices: dict[str, T]) -> T:

@@ -10,11 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from checkout.domain.currencies import currency_decimals
-from checkout.domain.tax import STANDARD, ZERO, built_in_tax_rates
+from checkout.domain.tax import STANDARD, ZERO, tax_classes
 from checkout.store.importing import cells
 from checkout.store.importing.cells import BadCell, optional
 from checkout.store.importing.csvfile import CsvFile, Row
@@ -124,12 +123,6 @@ def read_products(file: CsvFile, currency: str) -> Iterator[ProductRecord]:
             product.bad.append(BadRow(row.line, error.column, error.reason))
     if product is not None:
         yield product
-
-
-@cache
-def tax_classes() -> tuple[str, ...]:
-    """The tax classes that a file may name: those of the built-in rates, and ``zero``."""
-    return tuple(dict.fromkeys((STANDARD, *(rate.tax_class for rate in built_in_tax_rates()), ZERO)))
 
 
 def derived_sku(handle: str, options: Options, *, marked: bool = False) -> str:
