@@ -94,6 +94,8 @@ def create_worker(
     """A worker for all workflows and the given activities, on one queue: so activities can be dispatched eagerly.
 
     ``cached`` workflows are kept in memory; others are rebuilt from their history when something happens to them.
+    ``sandboxed`` is for tests. It turns off the SDK's guard against workflow code that takes two seconds of wall clock:
+    on a busy machine the sandbox itself may take them, and a workflow interrupted there can stay in the cache for good.
     """
     return Worker(
         client,
@@ -101,6 +103,7 @@ def create_worker(
         workflows=WORKFLOWS,
         activities=activities,
         workflow_runner=workflow_runner(sandboxed=sandboxed),
+        debug_mode=sandboxed,
         graceful_shutdown_timeout=grace,
         max_cached_workflows=cached,
         interceptors=interceptors,

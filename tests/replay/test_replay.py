@@ -49,7 +49,9 @@ async def replay_failure(name: str) -> Exception | None:
     """What the replay of a recorded path ends with, as workers run it and in the sandbox; None when it is as it was."""
     for sandboxed in (False, True):
         runner = workflow_runner(sandboxed=sandboxed)
-        replayer = Replayer(workflows=WORKFLOWS, workflow_runner=runner, data_converter=data_converter())
+        replayer = Replayer(
+            workflows=WORKFLOWS, workflow_runner=runner, data_converter=data_converter(), debug_mode=sandboxed
+        )
         result = await replayer.replay_workflow(read(name), raise_on_replay_failure=False)
         if result.replay_failure is not None:
             return result.replay_failure
