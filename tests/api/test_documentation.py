@@ -1,6 +1,7 @@
 """``/docs``: every call has an example of what is sent and of each answer, and the examples are true."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from checkout.api.models import admin, admin_checkout, carts, checkouts, orders,
 from checkout.api.models.problems import ProblemDetails
 from checkout.api.routes import health
 from tests.api.routes import Route, document, routes
+from tests.support.metrics import Scrape
 
 MODULES = (admin, admin_checkout, carts, checkouts, orders, payments, products, refunds, statistics, health)
 MODELS: dict[str, type[BaseModel]] = {
@@ -32,6 +34,20 @@ def model_of(media: dict[str, Any]) -> type[BaseModel]:
     return ProblemDetails if name == "ProblemDetails" else MODELS[name]
 
 
+def read_events(example: str) -> None:
+    for line in example.splitlines():
+        if line.startswith("data: "):
+            checkouts.Checkout.model_validate_json(line.removeprefix("data: "))
+
+
+def read_metrics(example: str) -> None:
+    assert Scrape.of(example).names()
+
+
+#: What is no JSON, and so has no model.
+READERS: dict[str, Callable[[str], None]] = {"text/event-stream": read_events, "text/plain": read_metrics}
+
+
 @pytest.mark.parametrize("route", routes(), ids=str)
 def test_every_call_has_true_examples(route: Route) -> None:
     assert route.operation["summary"]
@@ -46,10 +62,8 @@ def test_every_call_has_true_examples(route: Route) -> None:
         for kind, media in answer["content"].items():
             assert examples(media)
             for example in examples(media):
-                if kind == "text/event-stream":
-                    for line in example.splitlines():
-                        if line.startswith("data: "):
-                            checkouts.Checkout.model_validate_json(line.removeprefix("data: "))
+                if kind in READERS:
+                    READERS[kind](example)
                     continue
                 shown = model_of(media).model_validate(example)
                 if isinstance(shown, ProblemDetails):

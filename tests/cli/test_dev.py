@@ -102,7 +102,7 @@ def test_a_life_with_deaths(dev: Dev) -> None:
     assert list(described) == ["api", "worker", "temporal", "postgres", "gateway", "admin_token"]
     assert {name: set(described[name]) for name in CHILDREN} == {
         "api": {"url", "pid"},
-        "worker": {"pid"},
+        "worker": {"pid", "metrics"},
         "temporal": {"address", "ui", "pid"},
         "postgres": {"url", "pid"},
         "gateway": {"url", "pid"},

@@ -8,7 +8,7 @@ from typing import Any
 
 from checkout.cli.children import PythonProcess
 from checkout.runtime.embedded.account import Account
-from checkout.runtime.embedded.process import ManagedProcess, last_lines
+from checkout.runtime.embedded.process import last_lines
 from checkout.runtime.settings import Settings
 from tests.e2e.stack import Stack
 from tests.support.databases import fresh_database
@@ -34,10 +34,11 @@ class GivenStack(Stack):
             "CHECKOUT_TEMPORAL_NAMESPACE": temporal.temporal_namespace,
             "CHECKOUT_TEMPORAL_TASK_QUEUE": f"e2e-{secrets.token_hex(6)}",
             "CHECKOUT_GATEWAY_URL": self._gateway_url,
+            "CHECKOUT_WORKER_METRICS_PORT": "0",
             "CHECKOUT_GATEWAY_WEBHOOK_URL": f"{self.url}/payments/webhooks/simulated",
             **{f"CHECKOUT_{name}": secrets.token_urlsafe(32) for name in _SECRETS},
         }
-        self._children: list[ManagedProcess] = []
+        self._children: list[PythonProcess] = []
 
     @property
     def database_url(self) -> str:
@@ -66,7 +67,7 @@ class GivenStack(Stack):
 
     def described(self) -> dict[str, Any]:
         """What runs, as ``dev.json`` would say it."""
-        pids = {process.name: {"pid": process.pid} for process in self._children}
+        pids = {process.name: {"pid": process.pid, "metrics": process.announced or None} for process in self._children}
         return {
             **pids,
             "api": {**pids["api"], "url": self.url},

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from checkout.activities.counting import Attempt
 from checkout.activities.steps import step_of
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import DefiniteFailure
@@ -35,16 +36,18 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
         @activity.defn(name=str(contract.name))
         @functools.wraps(method)
         async def run(self: Owner, given: In) -> Out:
-            step = step_of(self, contract, given)
+            step, attempt = step_of(self, contract, given), Attempt(contract)
             try:
                 result = await _answer(contract, method(self, given))
             except Exception as error:
+                attempt.failed(error)
                 # A phase's definite failure is an answer, and stands in the checkout's row.
                 if step is not None and (step.compensates or not _definite(error)):
                     await step.failed(error)
                 raise
             if step is not None:
                 await _answer(contract, step.done())
+            attempt.done(given, result)
             return result
 
         return run

@@ -12,8 +12,9 @@ from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
 from checkout.api.idempotency import Idempotency
+from checkout.api.metrics import Gauges
 from checkout.api.resources import Resources
-from checkout.api.routes import admin, admin_orders, carts, checkouts, health, orders, payments, products
+from checkout.api.routes import admin, admin_orders, carts, checkouts, health, metrics, orders, payments, products
 from checkout.api.security import Tokens
 from checkout.payments.adapters import check_gateway
 from checkout.runtime.settings import Settings
@@ -31,6 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Resources.open(settings) as resources:
             app.state.resources = resources
+            app.state.gauges = Gauges(resources)
             catalogue.open(resources.pool)
             yield
 
@@ -51,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     documentation_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
-    for resource in (products, carts, checkouts, orders, payments, admin, admin_orders, health):
+    for resource in (products, carts, checkouts, orders, payments, admin, admin_orders, health, metrics):
         app.include_router(resource.router)
     describe(app)
     catalogue = CatalogueAdmin(app, app.state.tokens)

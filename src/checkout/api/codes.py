@@ -25,6 +25,7 @@ KINDS: dict[str, Kind] = {
     "token_missing": Kind(401, "Token missing"),
     "token_invalid": Kind(401, "Token invalid"),
     "token_expired": Kind(401, "Token expired"),
+    "metrics_token_invalid": Kind(401, "Metrics token invalid"),
     "session_required": Kind(403, "Session token needed"),
     "customer_required": Kind(403, "Customer's token needed"),
     "admin_required": Kind(403, "Admin token needed"),

@@ -25,6 +25,7 @@ from checkout.domain.ids import new_checkout_id
 from checkout.domain.messages import CheckoutInput, Limits, StartRequest
 from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import UNPRICED, Phase, State
+from checkout.runtime.metrics import OVERSELL_REFUSALS
 from checkout.store.checkouts import read_checkout
 from checkout.store.errors import CartOrdered
 from checkout.store.holds import CartHold, read_hold, shortage_of
@@ -117,6 +118,7 @@ class Starting:
         shortage, hold = await self._database.read(look)
         if shortage is not None and hold.locked_by is None and hold.order_reference is None:
             failure = insufficient_stock(shortage)
+            OVERSELL_REFUSALS.labels(Phase.CART_VALIDATION).inc()
             raise Problem(failure.code, failure.detail, phase=Phase.CART_VALIDATION, context=failure.context)
 
     async def _once(self, owner: Owner, wanted: Start, ttl: int, intent: Intent) -> Answered:

@@ -85,6 +85,14 @@ class PythonProcess(ManagedProcess):
         except OSError as error:
             raise ServerFault(f"{self.name} cannot be started: {error}") from error
 
+    @property
+    def announced(self) -> str:
+        """What ``ready_file`` says, nothing while it is not there."""
+        try:
+            return "" if self._ready_file is None else self._ready_file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
     def is_ready(self) -> bool:
         """Whether it answers, or has said that it is ready."""
         if self._ready_file is not None:

@@ -36,7 +36,10 @@ _PORTS = {
     "gateway_port": "the payment gateway",
     "temporal_port": "Temporal",
     "temporal_ui_port": "the Temporal UI",
+    "worker_metrics_port": "the worker's metrics",
 }
+#: Those on the address of the setting ``HOST``; the others are on 127.0.0.1.
+_ON_HOST = {"http_port", "gateway_port", "worker_metrics_port"}
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -70,9 +73,11 @@ def check_ports(settings: Settings) -> None:
     for name, whose in _PORTS.items():
         if name == "gateway_port" and not _simulates(settings):
             continue
-        port: int = getattr(settings, name)
+        port: int | None = getattr(settings, name)
+        if not port:  # any that is free
+            continue
         variable = PREFIX + name.upper()
-        host = settings.host if name in {"http_port", "gateway_port"} else "127.0.0.1"
+        host = settings.host if name in _ON_HOST else "127.0.0.1"
         if port in wanted:
             lines.append(f"{variable} and {wanted[port]} are both {port}: set one to another port")
         elif not is_free(port, host):
@@ -157,10 +162,8 @@ class _Stack:
         gateway = Child(python("gateway", ["gateway"], url=f"{self._gateway_url}/health"), needs=[postgres, schema])
         api = Child(python("api", ["api"], url=f"{self._api_url}/health/live"), needs=[postgres, schema, temporal])
         worker_ready = self._directories.data / "worker.ready"
-        worker = Child(
-            python("worker", ["worker", "--ready-file", str(worker_ready)], ready_file=worker_ready),
-            needs=[postgres, schema, temporal],
-        )
+        self._worker = python("worker", ["worker", "--ready-file", str(worker_ready)], ready_file=worker_ready)
+        worker = Child(self._worker, needs=[postgres, schema, temporal])
         ours = [gateway] if _simulates(self._settings) else []
         return {child.name: child for child in (postgres, temporal, schema, *ours, worker, api)}
 
@@ -172,6 +175,7 @@ class _Stack:
             "temporal_ui_url": self._temporal.ui or "",
             "gateway_url": self._gateway_url,
             "gateway_webhook_url": f"{self._api_url}/payments/webhooks/simulated",
+            "worker_metrics_port": str(self._settings.worker_metrics_port or 0),
             **self._secrets,
         }
         return environment_of(given) | {f"{PREFIX}LOG_FORMAT": os.environ.get(f"{PREFIX}LOG_FORMAT", "console")}
@@ -185,7 +189,9 @@ class _Stack:
     def _on_ready(self, child: Child) -> None:
         if child.process is self._postgres:
             self._postgres.ensure_database(DATABASE)
-        if not self._complete:
+        if self._complete:
+            self._describe()
+        else:
             out.print(f"[green]✓[/green] {child.name} [dim]{time.monotonic() - self._begun:.1f} s[/dim]")
 
     def _on_death(self, child: Child, how: str) -> None:
@@ -196,7 +202,7 @@ class _Stack:
         pids = {name: child.process.pid for name, child in self._children.items()}
         stack = {
             "api": {"url": self._api_url, "pid": pids["api"]},
-            "worker": {"pid": pids["worker"]},
+            "worker": {"pid": pids["worker"], "metrics": self._worker.announced or None},
             "temporal": {"address": self._temporal.address, "ui": self._temporal.ui, "pid": pids["temporal"]},
             "postgres": {"url": self._postgres.uri(DATABASE), "pid": pids["postgres"]},
             "gateway": {"url": self._gateway_url, "pid": pids["gateway"]} if "gateway" in pids else None,
@@ -210,6 +216,7 @@ class _Stack:
             "Temporal UI": str(self._temporal.ui),
             "Gateway": self._gateway_url if _simulates(self._settings) else self._settings.payment_gateway,
             "Temporal": self._temporal.address,
+            "Metrics": f"{self._api_url}/metrics, {self._worker.announced}",
             "PostgreSQL": self._postgres.uri(DATABASE),
             "Admin token": self._secrets["admin_token"],
             "Logs": _shown(self._directories.data / "logs"),

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from checkout.activities.phase import LOCAL_PATIENCE
+from checkout.cli.worker_metrics import Served, worker_metrics
 from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
 from checkout.runtime.schedules import keep_schedules, recurring
@@ -30,7 +31,8 @@ log = structlog.get_logger(__name__)
 async def run_worker(settings: Settings, ready_file: Path | None = None) -> None:
     """Run until SIGTERM or Ctrl-C; then take nothing new, let activities end, and return.
 
-    ``ready_file`` is there while the worker polls: what a supervisor or a probe looks for.
+    ``ready_file`` is there while the worker polls: what a supervisor or a probe looks for. It says where the worker's
+    metrics are, where they are anywhere.
     Raises SettingsError where a setting is missing, and what the worker raises where it cannot go on.
     """
     stopping = asyncio.Event()
@@ -39,23 +41,24 @@ async def run_worker(settings: Settings, ready_file: Path | None = None) -> None
     engine = create_engine(settings, application_name="checkout-worker", lock_timeout=LOCAL_PATIENCE)
     gateway = connect_gateway(settings)
     try:
-        client = await _until_reached(settings, stopping)
-        if client is not None:
-            activities = create_activities(create_sessions(engine), gateway, PriceRules.of(settings))
-            worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
-            async with _scheduled(client, settings):
-                await _run_until(worker, stopping, ready_file)
+        async with worker_metrics(settings) as served:
+            client = await _until_reached(settings, stopping, served)
+            if client is not None:
+                activities = create_activities(create_sessions(engine), gateway, PriceRules.of(settings))
+                worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
+                async with _scheduled(client, settings):
+                    await _run_until(worker, stopping, ready_file, served)
     finally:
         await gateway.close()
         await engine.dispose()
         await asyncio.sleep(SDK_GRACE)
 
 
-async def _until_reached(settings: Settings, stopping: asyncio.Event) -> Client | None:
+async def _until_reached(settings: Settings, stopping: asyncio.Event, served: Served) -> Client | None:
     """The client, as soon as Temporal answers; None where the process is told to stop before."""
     while not stopping.is_set():
         try:
-            return await connect(settings, identity="checkout-worker")
+            return await connect(settings, identity="checkout-worker", runtime=served.runtime)
         except RuntimeError as error:
             log.warning("temporal_away", address=settings.temporal_address, error=str(error))
         with contextlib.suppress(TimeoutError):
@@ -75,11 +78,11 @@ async def _scheduled(client: Client, settings: Settings) -> AsyncIterator[None]:
             await keeping
 
 
-async def _run_until(worker: Worker, stopping: asyncio.Event, ready_file: Path | None) -> None:
+async def _run_until(worker: Worker, stopping: asyncio.Event, ready_file: Path | None, served: Served) -> None:
     running = asyncio.create_task(worker.run())
     stopped = asyncio.create_task(stopping.wait())
-    log.info("polling", task_queue=worker.task_queue)
-    with _announced(ready_file):
+    log.info("polling", task_queue=worker.task_queue, metrics=served.url)
+    with _announced(ready_file, served.url or ""):
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not running.done():
@@ -90,11 +93,13 @@ async def _run_until(worker: Worker, stopping: asyncio.Event, ready_file: Path |
 
 
 @contextlib.contextmanager
-def _announced(ready_file: Path | None) -> Iterator[None]:
+def _announced(ready_file: Path | None, metrics: str) -> Iterator[None]:
     if ready_file is None:
         yield
         return
-    ready_file.touch()
+    making = ready_file.with_name(f"{ready_file.name}.new")
+    making.write_text(metrics, encoding="utf-8")
+    making.replace(ready_file)  # whoever sees it can read all of it
     try:
         yield
     finally:

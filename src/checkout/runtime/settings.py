@@ -17,6 +17,7 @@ from checkout.runtime.sections.access import AccessSettings
 from checkout.runtime.sections.payments import PaymentSettings
 from checkout.runtime.sections.selling import SellingSettings
 from checkout.runtime.sections.servers import ServerSettings
+from checkout.runtime.sections.telemetry import TelemetrySettings
 from checkout.runtime.sections.temporal import TemporalSettings
 from checkout.runtime.sections.watching import WatchingSettings
 from checkout.runtime.setting_kinds import PREFIX
@@ -43,7 +44,15 @@ class SettingsError(Exception):
 
 
 # The documents list the areas as pydantic collects them: the last one first.
-class Settings(WatchingSettings, AccessSettings, PaymentSettings, SellingSettings, TemporalSettings, ServerSettings):
+class Settings(
+    TelemetrySettings,
+    WatchingSettings,
+    AccessSettings,
+    PaymentSettings,
+    SellingSettings,
+    TemporalSettings,
+    ServerSettings,
+):
     """All settings of all processes. :func:`load_settings` builds one and explains what is wrong, one line each."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)

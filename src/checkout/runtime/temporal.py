@@ -7,16 +7,20 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.converter import DataConverter
+from temporalio.runtime import Runtime
 from temporalio.service import TLSConfig
 
 from checkout.domain import search
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 
 
-async def connect(settings: Settings, *, lazy: bool = False, identity: str | None = None) -> Client:
+async def connect(
+    settings: Settings, *, lazy: bool = False, identity: str | None = None, runtime: Runtime | None = None
+) -> Client:
     """A client for the namespace that the settings name: plain, TLS, mTLS or API key (Temporal Cloud).
 
     ``lazy`` connects at the first call, so that a process can start, and say so in its health, while Temporal is away.
+    ``runtime``: the SDK's, where one is to count what it does.
     Raises RuntimeError where the server does not answer, SettingsError where a certificate cannot be read.
     """
     try:
@@ -28,6 +32,7 @@ async def connect(settings: Settings, *, lazy: bool = False, identity: str | Non
             data_converter=data_converter(),
             identity=identity,
             lazy=lazy,
+            runtime=runtime,
         )
     except RuntimeError as error:
         raise RuntimeError(

@@ -14,7 +14,11 @@ class ServerSettings(BaseSettings):
         Path(".checkout"), "Where `checkout dev` keeps its servers' data, logs and secrets", "a directory"
     )
 
-    host: str = text("127.0.0.1", "Address that the API and the gateway listen on", "an IP address or a host name")
+    host: str = text(
+        "127.0.0.1",
+        "Address that the API, the gateway and the worker's metrics listen on",
+        "an IP address or a host name",
+    )
     http_port: int = port(8000, "Port of the API")
     gateway_port: int = port(8001, "Port of the simulated payment gateway")
 

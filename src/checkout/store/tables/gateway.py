@@ -15,6 +15,7 @@ class GatewayEvent(Table, table=True):
     __table_args__ = (
         Index("ix_gateway_events_received_at", "received_at"),
         Index("ix_gateway_events_payment_id", "payment_id", "created_at"),
+        Index("ix_gateway_events_waiting", "received_at", postgresql_where="done_at IS NULL"),
     )
 
     gateway: str = text(primary_key=True)
