@@ -97,6 +97,20 @@ async def test_a_decline_is_a_result_and_leaves_the_next_attempt(paying: Paying)
     assert await paying.money() == []
 
 
+async def test_what_nobody_could_decide_about_costs_no_attempt(paying: Paying) -> None:
+    for _ in range(4):
+        attempt = await paying.attempt("tok_processingError")
+        result = await paying.authorize(attempt)
+        assert (result.authorized, result.attempts_left) == (False, 3)
+        assert result.declined is not None
+        assert result.declined.code == paying.checkout()["last_error"]["code"] == "not_processed"
+        assert (paying.row(attempt)["status"], paying.row(attempt)["token"]) == ("refused", None)
+        assert await paying.authorize(attempt) == result
+    assert (paying.checkout()["state"], paying.checkout()["attempts_left"]) == ("awaiting_payment", 3)
+    assert (await paying.authorize(await paying.attempt())).authorized
+    assert await paying.money() == [(TOTAL, 0, 0, 0)]
+
+
 async def test_a_run_that_hears_of_the_same_decline_late_does_not_count_it_again(paying: Paying) -> None:
     attempt = await paying.attempt("tok_chargeDeclined")
     pause = paying.gateway.before["confirm"] = Pause()

@@ -9,7 +9,8 @@ import pytest
 from checkout.api.app import create_app
 from checkout.payments.simulated import client
 from checkout.runtime.settings import Settings
-from tests.api.buyer import Buyer
+from tests.api.buyer import Buyer, card
+from tests.api.problem import problem
 from tests.api.test_admin_checkout import fault, inspected
 from tests.support.http import serve
 from tests.workflows.stage import Stage
@@ -65,6 +66,25 @@ async def test_a_decline(http: httpx.AsyncClient, stage: Stage) -> None:
     ]
     assert (await buyer.cancel(checkout_id)).status_code == 200
     await all_that_is_told(buyer, checkout_id, answer)
+
+
+async def test_what_nobody_could_decide_about_is_no_decline(http: httpx.AsyncClient, stage: Stage) -> None:
+    buyer = Buyer(http, await stage.cart())
+    started = problem(await buyer.start(payment=card("tok_processingError")), 402, "payment_not_processed")
+    checkout_id = started["checkout_id"]
+    answer = await buyer.pay(checkout_id, "tok_processingError")
+    assert "declined" not in answer.text
+    said = problem(answer, 402, "payment_not_processed")
+    assert (said["attempts_left"], said["context"]["reason"]) == (3, "not_processed")
+    shown = await all_that_is_told(buyer, checkout_id, answer)
+    assert (shown["state"], shown["payment"]["attempts_left"]) == ("awaiting_payment", 3)
+    attempts = await for_ops(http, checkout_id)
+    assert {attempt[:3] for attempt in attempts} <= {
+        ("voided", "not_processed", "processing_error"),  # settled before the next one
+        ("refused", "not_processed", "processing_error"),
+    }
+    paid = await buyer.pay(checkout_id)
+    assert (paid.status_code, paid.json()["state"]) == (200, "completed"), paid.text
 
 
 async def test_a_refused_capture(http: httpx.AsyncClient, stage: Stage) -> None:

@@ -23,6 +23,7 @@ class Case(StrEnum):
     DECLINED = "is declined"
     INSUFFICIENT_FUNDS = "is declined for want of funds"
     EXPIRED = "is declined as expired"
+    UNPROCESSED = "nobody can decide about"
     UNKNOWN_TOKEN = "has a token that looks right and is unknown"
     CAPTURE_REFUSED = "is authorized, and its capture is refused"
     OUTAGE = "fails twice before it is authorized"

@@ -69,6 +69,7 @@ async def test_a_second_capture_under_another_key_takes_nothing_more(gateway: Ga
         (Case.DECLINED, DeclineCode.CARD_DECLINED),
         (Case.INSUFFICIENT_FUNDS, DeclineCode.INSUFFICIENT_FUNDS),
         (Case.EXPIRED, DeclineCode.EXPIRED_CARD),
+        (Case.UNPROCESSED, DeclineCode.NOT_PROCESSED),
     ],
 )
 async def test_a_declined_card_says_why_and_holds_nothing(

@@ -240,6 +240,26 @@ async def test_approved_by_the_buyer_and_declined_by_his_bank(gateway: StripeGat
     assert (declined.status, declined.decline_code) == (GatewayStatus.DECLINED, DeclineCode.INSUFFICIENT_FUNDS)
 
 
+@pytest.mark.parametrize("card", ["pm_card_chargeDeclinedProcessingError", "pm_card_issuerNotAvailable"])
+async def test_a_bank_that_was_not_reached_has_declined_nothing(gateway: StripeGateway, card: str) -> None:
+    """Stripe keeps that answer under the key and takes the PaymentMethod no second time, so nothing is tried again."""
+    created = await create(gateway, card)
+    for key in (KEYS.confirm(), KEYS.confirm(), "another"):
+        with pytest.raises(Declined) as failed:
+            await gateway.confirm(created.payment_id, key=key)
+        assert failed.value.code is DeclineCode.NOT_PROCESSED
+    assert not failed.value.code.costs_an_attempt
+    assert (await gateway.cancel(created.payment_id, key=KEYS.cancel())).settled
+
+
+async def test_a_bank_that_was_not_reached_after_the_buyer_had_approved(gateway: StripeGateway) -> None:
+    created = await create(gateway, "pm_card_authenticationRequiredIssuerNotAvailable")
+    asked = await gateway.confirm(created.payment_id, key=KEYS.confirm(), return_url=RETURN_URL)
+    await act(asked, "approve")
+    failed = await gateway.fetch(asked.payment_id)
+    assert (failed.decline_code, failed.gateway_code) == (DeclineCode.NOT_PROCESSED, "issuer_not_available")
+
+
 async def test_what_the_bank_has_not_answered_yet_is_asked_again(gateway: StripeGateway) -> None:
     """Stripe repeats under the key that it is being processed; what has become of it the payment itself says."""
     created = await create(gateway, "pm_card_slowBank")

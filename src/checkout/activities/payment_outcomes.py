@@ -30,6 +30,7 @@ _SENTENCES = {
     DeclineCode.EXPIRED_CARD: "the card was declined: it has expired",
     DeclineCode.INVALID_TOKEN: "the payment token is not one the gateway knows",
     DeclineCode.NOT_APPROVED: "the payment was not approved",
+    DeclineCode.NOT_PROCESSED: "the payment could not be processed, and nothing was charged: it may be sent again",
 }
 
 
@@ -126,13 +127,17 @@ async def authorized(session: Session, attempt: Attempt, payment: Payment) -> Au
 
 
 async def decline(session: Session, attempt: Attempt, code: DeclineCode, why: Mapping[str, object]) -> Authorization:
-    """The attempt is used up; the buyer may have others left. ``why``: the gateway's words, as ``said`` has them."""
+    """The attempt came to nothing; the buyer may have others left, all of them where nobody has declined.
+
+    ``why``: the gateway's words, as ``said`` has them.
+    """
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
         return answer
-    left = held.checkout.attempts_left - 1
+    left = held.checkout.attempts_left - int(code.costs_an_attempt)
     failure = Failure(code.value, PHASE, _SENTENCES[code], {"attempts_left": left}, rfc3339(datetime.now(UTC)))
-    recorded = payments.recorded(attempt.id, status="declined", code=failure.code, message=failure.detail, **why)
+    status = "declined" if code.costs_an_attempt else "refused"
+    recorded = payments.recorded(attempt.id, status=status, code=failure.code, message=failure.detail, **why)
     return await finish(
         session,
         held,

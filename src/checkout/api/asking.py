@@ -59,7 +59,7 @@ class Asking:
         return (202 if shown.state in RUNNING else 200), shown
 
     async def confirm(self, owner: Owner, checkout_id: str, intent: Intent) -> Checkout:
-        """The checkout after a look at the gateway, whatever came of it. Raises Problem where the buyer denied."""
+        """The checkout after a look at the gateway, whatever came of it. Raises Problem for a denial or a decline."""
         run = await self._reading.run(owner, checkout_id)
         try:
             await self._engine.ask(run, contract.CONFIRM, ConfirmRequest(), intent.update_id)
@@ -68,7 +68,7 @@ class Asking:
         except Ended:
             pass  # what came of it is in the row
         shown = await self._reading.get(owner, checkout_id)
-        if (bad := ended_badly(shown)) and bad.code == "payment_declined":
+        if (bad := ended_badly(shown)) and bad.status == 402:
             raise bad
         return shown
 

@@ -49,6 +49,7 @@ KINDS: dict[str, Kind] = {
     "not_extendable": Kind(409, "Not extendable"),
     "payment_in_progress": Kind(409, "Payment in progress"),
     "payment_declined": Kind(402, "Payment declined"),
+    "payment_not_processed": Kind(402, "Payment not processed"),
     "total_mismatch": Kind(409, "Total differs"),
     "checkout_busy": Kind(503, "Checkout busy"),
     "too_late": Kind(409, "Too late to cancel"),

@@ -73,7 +73,7 @@ def total_mismatch(checkout: LiveCheckout, expected_total: int | None) -> Proble
 
 def _declined(checkout: LiveCheckout, failure: Failure) -> Problem:
     return Problem(
-        "payment_declined",
+        "payment_not_processed" if failure.code == DeclineCode.NOT_PROCESSED else "payment_declined",
         failure.detail,
         phase=failure.phase,
         context={**failure.context, "reason": failure.code},

@@ -43,7 +43,7 @@ class GatewayStatus(StrEnum):
 
 
 class DeclineCode(StrEnum):
-    """Why a card was declined, in our words; adapters map their gateway's codes to these."""
+    """Why a payment attempt came to nothing, in our words; adapters map their gateway's codes to these."""
 
     CARD_DECLINED = "card_declined"
     INSUFFICIENT_FUNDS = "insufficient_funds"
@@ -51,6 +51,13 @@ class DeclineCode(StrEnum):
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - a code, not a secret
     #: The buyer, or the bank that asked him, did not approve it (3-D Secure, PayPal).
     NOT_APPROVED = "not_approved"
+    #: Nobody has decided about the card: the bank was not reached, or failed. That is no decline.
+    NOT_PROCESSED = "not_processed"
+
+    @property
+    def costs_an_attempt(self) -> bool:
+        """Whether it was the card, or its holder: an error of the system is not counted against him."""
+        return self is not DeclineCode.NOT_PROCESSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +143,9 @@ class GatewayError(Exception):
 
 
 class Declined(GatewayError):
-    """The buyer's card was declined: definite for this attempt, another card may do.
+    """The attempt came to nothing: the card was declined, or (``NOT_PROCESSED``) nobody could decide about it.
+
+    Definite for this payment object, which holds nothing; another attempt may do.
 
     ``gateway_code`` and ``detail`` are the gateway's own words, which ops see and buyers never do.
     """

@@ -1,6 +1,6 @@
 """Test cards: the names and numbers of https://docs.stripe.com/testing, and what they do.
 
-The last four are not Stripe's: they stand for what happens there too, and has no test card.
+The last six are not Stripe's: they stand for what happens there too, and has no test card.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,14 @@ CARDS = {
     "pm_card_visa_chargeDeclinedInsufficientFunds": Card("4000000000009995", "card_declined", "insufficient_funds"),
     "pm_card_visa_chargeDeclinedLostCard": Card("4000000000009987", "card_declined", "lost_card"),
     "pm_card_chargeDeclinedExpiredCard": Card("4000000000000069", "expired_card", "expired_card"),
+    "pm_card_chargeDeclinedProcessingError": Card("4000000000000119", "processing_error"),
     "pm_card_authenticationRequired": Card("4000002760003184", authenticates=True),
     "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Card(
         "4000008260003178", "card_declined", "insufficient_funds", authenticates=True
+    ),
+    "pm_card_issuerNotAvailable": Card("4000000000000036", "card_declined", "issuer_not_available"),
+    "pm_card_authenticationRequiredIssuerNotAvailable": Card(
+        "4000000000000044", "card_declined", "issuer_not_available", authenticates=True
     ),
     "pm_card_partialAuthorization": Card("4000000000000093", percent=50),
     "pm_card_authorizationLapses": Card("4000000000000085", lapses=True),

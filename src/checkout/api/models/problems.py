@@ -64,6 +64,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "attempts_left": 2,
         **_CHECKOUT,
     },
+    "payment_not_processed": {
+        "detail": "The payment could not be processed, and nothing was charged: it may be sent again.",
+        "phase": "payment_authorization",
+        "context": {"reason": "not_processed"},
+        "attempts_left": 3,
+        **_CHECKOUT,
+    },
     "total_mismatch": {
         "detail": "The total is 59.38 EUR, not 50.00.",
         "phase": "price_lock",

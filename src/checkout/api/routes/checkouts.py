@@ -74,6 +74,7 @@ PING = 15
             "checkout_expired",
             "total_mismatch",
             "payment_declined",
+            "payment_not_processed",
             *PHASES,
             *ENGINE,
             "checkout_busy",
@@ -147,6 +148,7 @@ async def watch(
             *ASKING,
             "card_number_refused",
             "payment_declined",
+            "payment_not_processed",
             "payment_in_progress",
             "not_payable",
             "total_mismatch",
@@ -178,7 +180,7 @@ async def pay(
     summary="The buyer is back",
     responses={
         200: answer("Approved and paid, or as far as it has come", State.COMPLETED),
-        **problems(*ASKING, "payment_declined"),
+        **problems(*ASKING, "payment_declined", "payment_not_processed"),
     },
 )
 async def confirm(

@@ -35,6 +35,7 @@ _DECLINES = {
     "expired_card": DeclineCode.EXPIRED_CARD,
     "unknown_token": DeclineCode.INVALID_TOKEN,
     "not_approved": DeclineCode.NOT_APPROVED,
+    "processing_error": DeclineCode.NOT_PROCESSED,
 }
 #: Answers that say nothing about the payment: our credentials or our haste are at fault, not the buyer.
 _NOT_ABOUT_THE_PAYMENT = {401, 403, 408, 425, 429}

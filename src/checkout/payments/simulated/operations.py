@@ -182,7 +182,8 @@ def _answer(record: Record, fingerprint: str, base_url: str) -> Answer:
     payment = payment_json(record, base_url)
     if record.status == GatewayStatus.DECLINED:
         code = record.decline_code or "generic_decline"
-        return Answer(fingerprint, 402, error_json("card_error", code, "the payment was declined", payment))
+        said = "the bank was not reached" if code == "processing_error" else "the payment was declined"
+        return Answer(fingerprint, 402, error_json("card_error", code, said, payment))
     return Answer(fingerprint, 200, payment)
 
 

@@ -31,6 +31,8 @@ CARDS = {
     "tok_chargeDeclined": Card(decline="generic_decline"),
     "tok_insufficientFunds": Card(decline="insufficient_funds"),
     "tok_expiredCard": Card(decline="expired_card"),
+    # Declined by nobody: the bank was not reached.
+    "tok_processingError": Card(decline="processing_error"),
     "tok_3ds": Card(approval=True),
     # Approved by the buyer, and then declined by the bank.
     "tok_3dsInsufficientFunds": Card(approval=True, decline="insufficient_funds"),

@@ -1,7 +1,8 @@
 """Stripe's decline and error codes in our words: one row for each that has a word of its own, else "declined".
 
 Sources: https://docs.stripe.com/declines/codes and https://docs.stripe.com/error-codes. What Stripe wants kept from the
-buyer (fraudulent, lost_card, stolen_card, …) is a decline like any other.
+buyer (fraudulent, lost_card, stolen_card, …) is a decline like any other, and so is ``try_again_later``: "the card was
+declined for an unknown reason". Where the bank was not reached or failed, nobody has declined.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,9 @@ DECLINES = {
     "payment_method_customer_decline": DeclineCode.NOT_APPROVED,
     "resource_missing": DeclineCode.INVALID_TOKEN,
     "token_already_used": DeclineCode.INVALID_TOKEN,
+    "issuer_not_available": DeclineCode.NOT_PROCESSED,
+    "processing_error": DeclineCode.NOT_PROCESSED,
+    "reenter_transaction": DeclineCode.NOT_PROCESSED,
 }
 
 
