@@ -88,10 +88,11 @@ async def test_a_sale_step_by_step(http: httpx.AsyncClient, stage: Stage) -> Non
     assert order.keys() >= {"reference", "checkout_id", "status", "currency", "totals", "lines", "addresses", "payment"}
     assert (order["totals"], order["lines"], order["status"]) == (shown["totals"], shown["lines"], "paid")
     assert order["addresses"]["shipping"]["city"] == "Berlin"
-    assert (await buyer.call("GET", "/orders")).json() == {"items": [order]}
+    assert (await buyer.call("GET", "/orders")).json() == {"items": [order], "next_cursor": None}
     stranger = Buyer(http, await stage.cart())
     problem(await stranger.call("GET", f"/orders/{order['reference']}"), 404, "order_not_found")
-    assert (await stranger.call("GET", "/orders")).json() == {"items": []}
+    problem(await buyer.call("GET", "/orders?cursor=x"), 422, "validation_failed", "cursor")
+    assert (await stranger.call("GET", "/orders")).json() == {"items": [], "next_cursor": None}
 
     problem(await buyer.start(), 409, "cart_ordered")
     problem(await buyer.call("PUT", f"{path}/lines/MUG", {"quantity": 1}), 409, "cart_ordered")

@@ -11,7 +11,7 @@ from checkout.domain.errors import DefiniteFailure
 from checkout.runtime.database import Sessions, sqlstate
 from checkout.store import carts
 from checkout.store.carts import CartView
-from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound
+from checkout.store.errors import CartFull, CartLocked, CartNotFound, CartOrdered, SkuNotFound
 from checkout.store.owner import Owner
 from checkout.store.pricing import PriceRules
 from tests.support.locks import until_someone_waits
@@ -74,6 +74,25 @@ async def test_an_unknown_or_inactive_sku_is_not_put_into_a_cart(sessions: Sessi
         with pytest.raises(SkuNotFound):
             await changed(sessions, carts.set_line, ADA, cart, sku, 1)
     assert (await view(sessions, ADA, cart)).lines == ()
+
+
+async def test_a_cart_takes_so_many_lines_and_no_more(
+    sessions: Sessions, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carts, "MAX_LINES", 2)
+    cart = await changed(sessions, carts.create_cart, ADA, "EUR")
+    for sku in ("MUG", "BOOK", "TEA"):
+        await shop.product(sku)
+    for sku in ("MUG", "BOOK", "MUG"):
+        await changed(sessions, carts.set_line, ADA, cart, sku, 2)
+    with pytest.raises(CartFull) as full:
+        await changed(sessions, carts.set_line, ADA, cart, "TEA", 1)
+    assert (full.value.code, full.value.context) == ("cart_full", {"max_lines": 2})
+    with pytest.raises(SkuNotFound):
+        await changed(sessions, carts.set_line, ADA, cart, "NONE", 1)
+    await changed(sessions, carts.delete_line, ADA, cart, "MUG")
+    await changed(sessions, carts.set_line, ADA, cart, "TEA", 1)
+    assert [line.sku for line in (await view(sessions, ADA, cart)).lines] == ["BOOK", "TEA"]
 
 
 async def test_a_cart_is_not_there_for_others(sessions: Sessions, shop: Shop) -> None:

@@ -6,7 +6,7 @@ from checkout.domain.words import OrderStatus, Outcome, PaymentStatus, Phase, St
 from checkout.runtime.database import Sessions
 from checkout.store.checkouts import CheckoutRecord, read_checkout, read_running_checkout
 from checkout.store.errors import NotFound
-from checkout.store.orders import list_orders, read_order
+from checkout.store.orders import OrderRecord, list_orders, read_order
 from checkout.store.owner import Owner
 from tests.activities.checking_out import CheckingOut
 from tests.support.shop import ADDRESS, Shop
@@ -92,7 +92,7 @@ async def test_orders_are_their_buyers(checking: CheckingOut, sessions: Sessions
     async with sessions() as session:
         with sent() as statements:
             order = await read_order(session, mine, reference)
-            [listed] = await list_orders(session, customers)
+            [listed] = await list_orders(session, customers, limit=2)
         assert len(statements) == 2
         assert order == listed
         assert (order.status, order.totals.total, order.checkout_id) == (OrderStatus.PAID, 7603, checking.id)
@@ -104,18 +104,24 @@ async def test_orders_are_their_buyers(checking: CheckingOut, sessions: Sessions
             PaymentStatus.CAPTURED,
         )
         for stranger in (Owner("ses_other"), Owner("ses_other", "customer_b")):
-            assert await list_orders(session, stranger) == []
+            assert await list_orders(session, stranger, limit=2) == []
             with pytest.raises(NotFound):
                 await read_order(session, stranger, reference)
         with pytest.raises(NotFound):
             await read_order(session, mine, "ORD-NONE")
 
 
-async def test_orders_are_listed_newest_first(checking: CheckingOut, sessions: Sessions) -> None:
+async def test_orders_are_listed_newest_first_and_page_by_page(checking: CheckingOut, sessions: Sessions) -> None:
     shop, references = checking.shop, []
     for _ in range(3):
         one = CheckingOut(shop, await shop.cart({"MUG": 1}, session_id="ses_ada"))
         await one.complete()
         references.append((await one.row())["order_reference"])
+    listed: list[OrderRecord] = []
     async with sessions() as session:
-        assert [order.reference for order in await list_orders(session, Owner("ses_ada"))] == references[::-1]
+        for size in (2, 1, 0):
+            after = (listed[-1].created_at, listed[-1].reference) if listed else None
+            page = await list_orders(session, Owner("ses_ada"), after=after, limit=2)
+            assert len(page) == size
+            listed += page
+    assert [order.reference for order in listed] == references[::-1]

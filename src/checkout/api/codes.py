@@ -40,6 +40,7 @@ KINDS: dict[str, Kind] = {
     # The cart.
     "cart_locked": Kind(423, "Cart locked"),
     "cart_ordered": Kind(409, "Cart is an order"),
+    "cart_full": Kind(422, "Cart full"),
     # The checkout.
     "checkout_in_progress": Kind(409, "Checkout in progress"),
     "checkout_closing": Kind(409, "Checkout closing"),

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.ids import new_cart_id
 from checkout.domain.pricing import Pricing, price_cart
-from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
+from checkout.domain.pricing.model import MAX_LINES
+from checkout.store.errors import CartFull, CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
 from checkout.store.owner import Owner
 from checkout.store.pricing import LoadedLine, PriceRules, load_cart, reckoning
 
@@ -120,11 +121,13 @@ async def view_cart(session: AsyncSession, owner: Owner, cart_id: str, rules: Pr
 async def set_line(session: AsyncSession, owner: Owner, cart_id: str, sku: str, quantity: int) -> None:
     """Have ``quantity`` (1 to 999) of a SKU in the cart; stock is not asked.
 
-    Raises CartNotFound, CartLocked, CartOrdered, and SkuNotFound for one that is unknown or not sold.
+    Raises CartNotFound, CartLocked, CartOrdered, CartFull, and SkuNotFound for one that is unknown or not sold.
     """
-    found = await _change(session, owner, cart_id, _SET_LINE, {"sku": sku, "quantity": quantity})
+    given = {"sku": sku, "quantity": quantity, "most": MAX_LINES}
+    found = await _change(session, owner, cart_id, _SET_LINE, given)
     if not found["changed"]:
-        raise SkuNotFound(sku)
+        sold = await session.scalar(_SOLD, {"sku": sku})
+        raise CartFull(MAX_LINES) if sold else SkuNotFound(sku)
 
 
 async def delete_line(session: AsyncSession, owner: Owner, cart_id: str, sku: str) -> None:
@@ -251,8 +254,15 @@ _SET_LINE = _part("""
     SELECT cart.id, v.id, :quantity,
         (SELECT COALESCE(max(position), 0) + 1 FROM cart_lines WHERE cart_id = cart.id)
     FROM cart, variants v JOIN products p ON p.id = v.product_id
-    WHERE v.sku = :sku AND v.active AND p.active
+    WHERE v.sku = :sku AND v.active AND p.active AND (
+        (SELECT count(*) FROM cart_lines WHERE cart_id = cart.id) < :most
+        OR EXISTS (SELECT FROM cart_lines WHERE cart_id = cart.id AND variant_id = v.id))
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = excluded.quantity, updated_at = now()
+""")
+
+_SOLD = text("""
+SELECT EXISTS (SELECT FROM variants v JOIN products p ON p.id = v.product_id
+    WHERE v.sku = :sku AND v.active AND p.active)
 """)
 
 _DELETE_LINE = _part("""

@@ -31,6 +31,15 @@ class SkuNotFound(NotFound):
         super().__init__("sku_not_found", f"there is no SKU {sku[:64]!r}", {"sku": sku[:64]})
 
 
+class CartFull(DefiniteFailure):
+    """The cart has as many lines as one may have."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(
+            "cart_full", f"a cart has {lines} lines at most: order what is in it first", {"max_lines": lines}
+        )
+
+
 class CartLocked(DefiniteFailure):
     """A checkout holds the cart, so nothing in it may change."""
 

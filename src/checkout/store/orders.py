@@ -52,10 +52,16 @@ async def read_any_order(session: Session, reference: str) -> OrderRecord:
     return _record(dict(row))
 
 
-async def list_orders(session: Session, owner: Owner) -> list[OrderRecord]:
-    """All orders of a session and of its customer, the newest first."""
-    found = await _ALL.rows(session, owner.parameters)
-    return [_record(dict(row)) for row in found]
+async def list_orders(
+    session: Session, owner: Owner, *, after: tuple[datetime, str] | None = None, limit: int
+) -> list[OrderRecord]:
+    """At most ``limit`` orders of a session and of its customer, the newest first.
+
+    ``after``: creation and reference of the last one of the page before.
+    """
+    at, reference = after or (None, None)
+    parameters = {**owner.parameters, "after_at": at, "after_reference": reference, "limit": limit}
+    return [_record(dict(row)) for row in await _LISTED.rows(session, parameters)]
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,11 @@ FROM orders o JOIN checkouts k ON k.id = o.checkout_id LEFT JOIN payment_attempt
 """  # noqa: S608 - fixed words
 _OWNED = _QUERY + " WHERE (o.session_id = :session_id OR o.customer_id = CAST(:customer_id AS text))"
 _ONE = Statement(_OWNED + " AND o.reference = :reference")
-_ALL = Statement(_OWNED + " ORDER BY o.created_at DESC, o.reference")
+_LISTED = Statement(f"""{_OWNED}
+    AND (CAST(:after_at AS timestamptz) IS NULL
+        OR (o.created_at, o.reference) < (:after_at, CAST(:after_reference AS text)))
+ORDER BY o.created_at DESC, o.reference DESC LIMIT :limit
+""")
 _ANY = Statement(_QUERY + " WHERE o.reference = :reference")
 
 _CREATE = Statement("""

@@ -1,7 +1,7 @@
 """The list of checkouts, and the log of what admins did, as pages."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -14,9 +14,6 @@ from checkout.api.validation import FieldError
 from checkout.domain.times import rfc3339
 from checkout.runtime.settings import Settings
 from checkout.store import actions, listing, stuck
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Listing:
@@ -32,19 +29,14 @@ class Listing:
         wanted = listing.Filter(
             query.state, query.phase, query.customer_id, query.date_from, query.date_to, query.stuck
         )
-        after = None if query.cursor is None else _place(query.cursor)
+        after = cursor.place_of(query.cursor)
         found = await self._database.read(
-            # One more than is shown tells whether there is another page.
             lambda session: listing.list_checkouts(
                 session, wanted, patience(self._settings), after=after, limit=query.limit + 1
             )
         )
-        shown, more = found[: query.limit], len(found) > query.limit
-        last = shown[-1] if more else None
-        return models.Checkouts(
-            items=[self._listed(one) for one in shown],
-            next_cursor=None if last is None else cursor.encode((last.created_at - _EPOCH) // _MICROSECOND, last.id),
-        )
+        shown, following = cursor.page(found, query.limit, lambda last: (last.created_at, last.id))
+        return models.Checkouts(items=[self._listed(one) for one in shown], next_cursor=following)
 
     async def actions(self, query: models.ActionsQuery) -> models.Actions:
         """A page of the log. Raises Problem that names what is wrong with the query."""
@@ -52,11 +44,8 @@ class Listing:
         found = await self._database.read(
             lambda session: actions.list_actions(session, target=query.target, before=before, limit=query.limit + 1)
         )
-        shown, more = found[: query.limit], len(found) > query.limit
-        return models.Actions(
-            items=[models.Action.model_validate(asdict(one)) for one in shown],
-            next_cursor=cursor.encode(shown[-1].id) if more else None,
-        )
+        shown, following = cursor.page(found, query.limit, lambda last: last.id)
+        return models.Actions(items=[models.Action.model_validate(asdict(one)) for one in shown], next_cursor=following)
 
     def _listed(self, one: listing.ListedCheckout) -> models.ListedCheckout:
         return models.ListedCheckout(
@@ -100,14 +89,6 @@ def temporal_url(settings: Settings, workflow_id: str, run_id: str) -> str | Non
     return (
         f"{settings.temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows/{workflow_id}/{run_id}/history"
     )
-
-
-def _place(given: str) -> listing.Place:
-    at, checkout_id = cursor.decode(given, [int, str])
-    try:
-        return _EPOCH + at * _MICROSECOND, checkout_id
-    except OverflowError:
-        raise cursor.broken() from None
 
 
 async def lists(resources: ResourcesDep) -> Listing:

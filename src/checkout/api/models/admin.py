@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from checkout.api.models.base import Answer, Code, Request, Sentence, Time, refused
+from checkout.api.models.base import Answer, Code, Cursor, Limit, Request, Sentence, Time, refused
 from checkout.domain.words import Phase, Role, State
 
 _REMEDY = "must be a day (2026-01-31) or a time with its zone (2026-01-31T12:00:00Z)"
@@ -35,8 +35,6 @@ From = Annotated[
 To = Annotated[
     datetime, BeforeValidator(lambda value: _moment(value, end=True)), Field(description="Created before; a day: on it")
 ]
-Limit = Annotated[int, Field(ge=1, le=200, description="Items on a page, 1 to 200")]
-Cursor = Annotated[str, Field(description="`next_cursor` of the page before", max_length=1000)]
 #: Why an admin does something: for those who read the log later.
 Reason = Annotated[Sentence, Field(description="Why, in 1 to 500 characters; kept in the log")]
 

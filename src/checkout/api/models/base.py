@@ -81,6 +81,9 @@ Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY, description=
 #: An amount that a caller names.
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT, description="Minor units")]
 Money = Annotated[int, Field(description="Minor units")]
+#: Of a paged list.
+Limit = Annotated[int, Field(ge=1, le=200, description="Items on a page, 1 to 200")]
+Cursor = Annotated[str, Field(description="`next_cursor` of the page before", max_length=1000)]
 #: RFC 3339 in UTC.
 Time = Annotated[
     datetime, PlainSerializer(rfc3339, return_type=str, when_used="json"), Field(description="RFC 3339, UTC")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
-from checkout.api.models.base import Answer, Money, Time
+from checkout.api.models.base import Answer, Cursor, Limit, Money, Time
 from checkout.api.models.carts import CART, LINE, PricedLine, ShownAddress
 from checkout.api.models.checkouts import Totals
 from checkout.domain.words import OrderStatus, PaymentStatus
@@ -57,9 +57,19 @@ class Order(Answer):
     created_at: Time
 
 
-class Orders(Answer):
-    """The caller's orders, newest first."""
+class OrdersQuery(BaseModel):
+    """The query of the list."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [ORDER]}]})
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class Orders(Answer):
+    """A page of the caller's orders, newest first; ``next_cursor`` is null on the last."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [ORDER], "next_cursor": None}]})
 
     items: list[Order]
+    next_cursor: str | None

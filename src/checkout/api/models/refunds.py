@@ -8,10 +8,8 @@ from checkout.api.models.admin import Reason
 from checkout.api.models.base import Answer, Code, Money, Quantity, Request, Time, refused
 from checkout.api.models.orders import ORDER, Order
 from checkout.domain.money import MAX_AMOUNT
+from checkout.domain.pricing.model import MAX_LINES
 from checkout.domain.refunds import RefundStatus
-
-#: Lines that one refund may name; an order may have more, which go in several.
-MAX_LINES = 500
 
 
 class RefundLine(Request):

@@ -112,7 +112,9 @@ async def checkout(
     return CartCheckout(locked=view.locked, can_checkout=not reasons, reasons=reasons, checkout=running)
 
 
-@router.put("/{cart_id}/lines/{sku:path}", summary="Set a line", responses=problems(*CHANGING, "sku_not_found"))
+@router.put(
+    "/{cart_id}/lines/{sku:path}", summary="Set a line", responses=problems(*CHANGING, "sku_not_found", "cart_full")
+)
 async def set_line(
     cart_id: CartId, sku: Sku, body: models.LineQuantity, owner: OwnerDep, change: ChangeDep
 ) -> models.Cart:

@@ -16,6 +16,8 @@ from checkout.domain.tax import STANDARD, Destination, TaxProvider, TaxTable
 
 #: The most units of a line.
 MAX_QUANTITY = 999
+#: The most lines of a cart: what names each of them, such as a shortage, stays far below what a history takes in.
+MAX_LINES = 500
 
 
 #: Every code that a problem may have.
