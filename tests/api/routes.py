@@ -48,7 +48,13 @@ class Route:
 
     def url(self, **names: str) -> str:
         """The path with its names filled in."""
-        given = {"cart_id": "cart_none", "checkout_id": "chk_none_none", "sku": "MUG", "reference": "ORD-NONE"}
+        given = {
+            "cart_id": "cart_none",
+            "checkout_id": "chk_none_none",
+            "sku": "MUG",
+            "reference": "ORD-NONE",
+            "subject": "chk_none_none",
+        }
         given |= {"gateway": "simulated"} | names
         return self.path.format(**given)
 

@@ -9,13 +9,24 @@ import pytest
 from pydantic import BaseModel
 
 from checkout.api.codes import KINDS, failure_status
-from checkout.api.models import admin, admin_checkout, carts, checkouts, orders, payments, products, refunds, statistics
+from checkout.api.models import (
+    admin,
+    admin_checkout,
+    carts,
+    checkouts,
+    diagnosis,
+    orders,
+    payments,
+    products,
+    refunds,
+    statistics,
+)
 from checkout.api.models.problems import ProblemDetails
 from checkout.api.routes import health
 from tests.api.routes import Route, document, routes
 from tests.support.metrics import Scrape
 
-MODULES = (admin, admin_checkout, carts, checkouts, orders, payments, products, refunds, statistics, health)
+MODULES = (admin, admin_checkout, carts, checkouts, diagnosis, orders, payments, products, refunds, statistics, health)
 MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
     for module in MODULES

@@ -54,7 +54,10 @@ def run_several(*commands: tuple[list[str], dict[str, str]]) -> list[tuple[int, 
 
 
 def test_help_shows_an_example() -> None:
-    commands = ["dev", "migrate", "api", "worker", "gateway"]
+    commands = [
+        *("dev", "migrate", "api", "worker", "gateway"),
+        *("monitor", "diagnose", "list", "release", "retry", "resolve"),
+    ]
 
     results = run_several(*(([command, "--help"], {}) for command in commands))
 

@@ -12,6 +12,9 @@ def _named(example: str, description: str) -> Any:
 
 CartId = Annotated[str, _named("cart_4x8pk2mvq0tz9d3h7wca", "The cart's id")]
 CheckoutId = Annotated[str, _named("chk_4x8pk2mvq0tz9d3h7wca_8n2c5rk1fy", "The checkout's id")]
+Subject = Annotated[
+    str, _named("chk_4x8pk2mvq0tz9d3h7wca_8n2c5rk1fy", "A checkout's id, a cart's id or an order's reference")
+]
 Reference = Annotated[str, _named("ORD-7K2M9QXW4T1B", "The order's reference")]
 Sku = Annotated[str, _named("MUG-BLUE", "The SKU; may contain slashes, percent-encoded")]
 GatewayName = Annotated[str, _named("simulated", "The gateway: the shop's setting `PAYMENT_GATEWAY`")]

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from checkout.cli import catalogue, dev, processes, reconcile, stock
+from checkout.cli import catalogue, dev, diagnose, monitor, processes, reconcile, repairs, stock
 from checkout.runtime.embedded import ServerFault
 from checkout.runtime.settings import SettingsError
 
@@ -32,6 +32,12 @@ app.command()(catalogue.import_stock)
 app.command()(catalogue.import_rates)
 app.command()(stock.verify)
 app.command()(reconcile.reconcile)
+app.command()(monitor.monitor)
+app.command()(diagnose.diagnose)
+app.command("list")(repairs.list_checkouts)
+app.command()(repairs.release)
+app.command()(repairs.retry)
+app.command()(repairs.resolve)
 app.add_typer(stock.stock, name="stock")
 
 

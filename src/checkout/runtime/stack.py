@@ -79,6 +79,7 @@ def settings_of_stack(**overrides: Any) -> Settings:
         "database_url": stack["postgres"]["url"],
         "temporal_address": stack["temporal"]["address"],
         "temporal_ui_url": stack["temporal"]["ui"],
+        "api_url": stack["api"]["url"],
         **({"gateway_url": stack["gateway"]["url"]} if stack["gateway"] else {}),
         **read_secrets(settings.data_dir),
     }

@@ -16,13 +16,34 @@ from checkout.store.statistics import count_stuck
 Check = Callable[[Resources], Awaitable[Sequence[Reason]]]
 
 
+#: What to do about each reason, by its code.
+REMEDIES = {
+    "database": "Bring PostgreSQL back; what was begun waits for it, and goes on by itself.",
+    "temporal": "Bring the Temporal server back; what was begun waits for it, and goes on by itself.",
+    "worker": "Start a worker (`checkout worker`), or look at its log.",
+    "overdue": "`checkout list --stuck` names them; a timer that does not end them has no worker, or no workflow.",
+    "stuck": "`checkout list --stuck` names them, `checkout diagnose ID` says why.",
+    "workflow_tasks": "The run in the Temporal UI says which code fails: put the code back that it was begun with.",
+}
+
+
 async def health(resources: Resources) -> Health:
     """Healthy, or degraded and why. Raises Problem ``unhealthy`` (503) with all reasons."""
-    found = [reason for one in await asyncio.gather(*(check(resources) for check in CHECKS)) for reason in one]
-    if any(reason.level == "unhealthy" for reason in found):
+    found = await reasons(resources)
+    if is_unhealthy(found):
         details = " ".join(reason.detail for reason in found)
         raise Problem("unhealthy", details, retry_after=5, reasons=[reason.model_dump() for reason in found])
     return Health(status="degraded" if found else "healthy", reasons=found)
+
+
+async def reasons(resources: Resources) -> list[Reason]:
+    """All that is not as it should be."""
+    return [reason for one in await asyncio.gather(*(check(resources) for check in CHECKS)) for reason in one]
+
+
+def is_unhealthy(found: Sequence[Reason]) -> bool:
+    """Whether one of the reasons keeps the shop from selling."""
+    return any(reason.level == "unhealthy" for reason in found)
 
 
 async def checkouts(resources: Resources) -> Sequence[Reason]:
@@ -62,9 +83,10 @@ CHECKS: tuple[Check, ...] = (checkouts, worker, tasks)
 
 
 def _away(code: str, detail: str) -> Reason:
-    return Reason(code=code, level="unhealthy", detail=detail)
+    return Reason(code=code, level="unhealthy", detail=detail, remedy=REMEDIES[code])
 
 
 def _counted(unhealthy_from: int, code: str, count: int, what: str) -> list[Reason]:
     level: Literal["degraded", "unhealthy"] = "unhealthy" if count >= unhealthy_from else "degraded"
-    return [Reason(code=code, level=level, detail=f"{what}: {count}.", count=count)] if count else []
+    reason = Reason(code=code, level=level, detail=f"{what}: {count}.", remedy=REMEDIES[code], count=count)
+    return [reason] if count else []

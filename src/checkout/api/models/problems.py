@@ -44,7 +44,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "not_ready": {"detail": "Away: worker.", "checks": {"database": "ok", "temporal": "ok", "worker": "away"}},
     "unhealthy": {
         "detail": "No worker asks for work.",
-        "reasons": [{"code": "worker", "level": "unhealthy", "detail": "No worker asks for work.", "count": None}],
+        "reasons": [
+            {
+                "code": "worker",
+                "level": "unhealthy",
+                "detail": "No worker asks for work.",
+                "remedy": "Start a worker (`checkout worker`), or look at its log.",
+                "count": None,
+            }
+        ],
     },
     "cart_locked": {"detail": "A checkout holds the cart: cancel it to change the cart.", "context": _CHECKOUT},
     "cart_ordered": {

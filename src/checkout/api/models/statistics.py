@@ -74,6 +74,7 @@ class Reason(Answer):
     code: str
     level: Literal["degraded", "unhealthy"]
     detail: str
+    remedy: Annotated[str, Field(description="What to do about it")]
     count: int | None = None
 
 
@@ -91,6 +92,7 @@ class Health(Answer):
                             "code": "stuck",
                             "level": "degraded",
                             "detail": "Not gone on for more than 1800 s: 2.",
+                            "remedy": "`checkout list --stuck` names them, `checkout diagnose ID` says why.",
                             "count": 2,
                         }
                     ],

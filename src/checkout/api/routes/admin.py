@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from checkout.api.admin.diagnosing import DiagnosingDep
 from checkout.api.admin.inspecting import InspectingDep
 from checkout.api.admin.listing import ListingDep
 from checkout.api.admin.repairing import RepairingDep
@@ -12,8 +13,9 @@ from checkout.api.documentation import ACTING, ADMIN, BODY, ENGINE, STORED, answ
 from checkout.api.models import admin as models
 from checkout.api.models.admin_checkout import InspectedCheckout
 from checkout.api.models.checkouts import Nothing
+from checkout.api.models.diagnosis import Diagnosis, Me, SystemDiagnosis
 from checkout.api.models.statistics import Statistics, StatisticsQuery
-from checkout.api.paths import CheckoutId
+from checkout.api.paths import CheckoutId, Subject
 from checkout.api.resources import ResourcesDep
 from checkout.api.security import CurrentAdmin
 
@@ -49,6 +51,39 @@ async def checkout(
     answer, that is null and ``workflow.note`` says so.
     """
     return await inspecting.get(checkout_id)
+
+
+@router.get(
+    "/checkouts/{subject}/diagnosis",
+    summary="What is wrong with a checkout",
+    responses=problems(*LOOKING, "checkout_not_found", *ENGINE),
+)
+async def diagnosis(
+    subject: Subject,
+    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
+    diagnosing: DiagnosingDep,
+) -> Diagnosis:
+    """The checkout in full, what the payment gateway has of it, and what does not agree: with what to do about each.
+
+    A cart stands for its latest checkout, an order for the one that made it. The gateway is asked, 3 seconds at most;
+    nothing is changed anywhere.
+    """
+    return await diagnosing.checkout(subject)
+
+
+@router.get("/diagnosis", summary="What is wrong with the shop", responses=problems(*LOOKING))
+async def system(
+    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
+    diagnosing: DiagnosingDep,
+) -> SystemDiagnosis:
+    """What keeps the shop from selling, the payment gateway included, and which checkouts are stuck."""
+    return await diagnosing.system()
+
+
+@router.get("/me", summary="Who asks", responses=problems(*ADMIN))
+async def me(admin: CurrentAdmin) -> Me:
+    """The name and the role that the token has."""
+    return Me(name=admin.name, role=admin.role)
 
 
 @router.post(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings
 
-from checkout.runtime.setting_kinds import DatabaseUrl, port, setting, text
+from checkout.runtime.setting_kinds import DatabaseUrl, Url, port, setting, text
 
 
 class ServerSettings(BaseSettings):
@@ -21,6 +21,11 @@ class ServerSettings(BaseSettings):
     )
     http_port: int = port(8000, "Port of the API")
     gateway_port: int = port(8001, "Port of the simulated payment gateway")
+    api_url: Url | None = text(
+        None,
+        "Where commands for operators reach the API; unset: the one that `checkout dev` runs",
+        "an http or https URL",
+    )
 
     database_url: DatabaseUrl | None = text(
         None,

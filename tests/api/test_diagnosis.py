@@ -1,0 +1,262 @@
+"""The diagnosis: nothing is found where all is well, and each thing that is wrong is found, with what to do."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from checkout.api import engine
+from checkout.api.admin.findings import Evidence, findings
+from checkout.api.models.admin_checkout import INSPECTED, InspectedCheckout
+from checkout.runtime.settings import Settings
+from checkout.store.inconsistent import CODES
+from tests.api.buyer import Buyer, card
+from tests.api.conftest import ADMIN_TOKEN
+from tests.api.problem import problem
+from tests.api.test_admin_checkout import fault
+from tests.support.gateway import API_KEY, GatewayServer
+from tests.support.waiting import eventually
+from tests.workflows.stage import Stage
+
+OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+VIEWER_TOKEN = "viewer-token-of-the-tests"
+VIEWER = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
+
+
+@pytest.fixture
+def api_settings(api_settings: Settings, stage: Stage) -> Settings:
+    """The API asks the stage's gateway."""
+    assert isinstance(stage.gateway, GatewayServer)
+    return api_settings.model_copy(
+        update={
+            "gateway_url": stage.gateway.url,
+            "gateway_api_key": SecretStr(API_KEY),
+            "admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}"),
+        }
+    )
+
+
+async def age(stage: Stage, checkout: str) -> None:
+    """It has not changed for two hours: a trigger writes the time of every change."""
+    async with stage.sessions() as session, session.begin():
+        await session.execute(text("ALTER TABLE checkouts DISABLE TRIGGER next_version"))
+        await session.execute(
+            text("UPDATE checkouts SET updated_at = now() - interval '2 hours' WHERE id = :id"), {"id": checkout}
+        )
+
+
+async def diagnosed(http: httpx.AsyncClient, subject: str) -> dict[str, Any]:
+    answer = await http.get(f"/admin/checkouts/{subject}/diagnosis", headers=VIEWER)
+    assert answer.status_code == 200, answer.text
+    found = dict(answer.json())
+    assert found["well"] == (not found["findings"])
+    assert all(one["detail"] and one["remedy"] for one in found["findings"])
+    return found
+
+
+def codes(found: dict[str, Any]) -> list[str]:
+    return [one["code"] for one in found["findings"]]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_nothing_is_wrong_with_what_goes_its_way(http: httpx.AsyncClient, stage: Stage) -> None:
+    buyer = Buyer(http, await stage.cart())
+    completed = await buyer.started(payment=card("tok_visa"))
+    found = await diagnosed(http, completed)
+    assert found["findings"] == found["others"] == []
+    [payment] = found["gateway"]
+    assert (payment["answer"], payment["status"], payment["note"]) == ("known", "captured", None)
+    assert payment["captured"] == found["checkout"]["totals"]["total"]
+    assert found["checkout"]["state"] == "completed"
+    reference = found["checkout"]["order"]["reference"]
+    assert (await diagnosed(http, reference))["checkout"]["id"] == completed
+
+    other = Buyer(http, await stage.cart())
+    first = await other.started()
+    assert codes(await diagnosed(http, first)) == []
+    assert (await other.cancel(first)).status_code == 200
+    second = await other.started()
+    assert (await other.pay(second, "tok_3ds")).json()["state"] == "requires_action"
+    found = await diagnosed(http, other.cart_id)
+    assert (found["checkout"]["id"], found["findings"]) == (second, [])
+    assert found["others"] == [{"id": first, "state": "cancelled"}]
+
+    refused = Buyer(http, await stage.cart())
+    failed = (await refused.start(payment=card("tok_captureFails"))).json()["checkout_id"]
+    found = await diagnosed(http, failed)
+    assert (found["findings"], found["gateway"][0]["status"]) == ([], "voided")
+
+
+async def test_who_asks_and_what_is_not_there(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/admin/me", headers=VIEWER)).json() == {"name": "ada", "role": "viewer"}
+    assert (await http.get("/admin/me", headers=OPERATOR)).json() == {"name": "admin", "role": "operator"}
+    for subject in ("chk_none_none", "cart_none", "ORD-NONE", "anything", "a%2Fb"):
+        answer = await http.get(f"/admin/checkouts/{subject}/diagnosis", headers=VIEWER)
+        if subject != "a%2Fb":
+            problem(answer, 404, "checkout_not_found")
+        assert answer.status_code == 404
+        assert (await http.get(f"/admin/checkouts/{subject}/diagnosis")).status_code in {401, 404}
+    problem(await http.get("/admin/diagnosis"), 401, "token_missing")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_gateway_that_fails_and_one_that_is_away(http: httpx.AsyncClient, stage: Stage) -> None:
+    await fault(stage, "capture", fault="error")
+    run = await stage.launch(token="tok_visa")
+    checkout = run.checkout.checkout_id
+
+    async def failing() -> dict[str, Any]:
+        answer = await http.get(f"/admin/checkouts/{checkout}/diagnosis", headers=VIEWER)
+        found = dict(answer.json())
+        return found if answer.status_code == 200 and "activity_failing" in codes(found) else {}
+
+    found = await eventually(failing, "the capture fails")
+    assert codes(found) == ["activity_failing"]
+    [finding] = found["findings"]
+    assert finding["detail"].startswith("payment_capture has failed ")
+    assert "gateway_unavailable: " in finding["detail"]
+    assert finding["remedy"].startswith("See that the payment gateway answers")
+    assert f"`checkout retry {checkout}`" in finding["remedy"]
+
+    assert isinstance(stage.gateway, GatewayServer)
+    stage.gateway.stop()
+    found = await diagnosed(http, checkout)
+    assert codes(found) == ["activity_failing", "gateway_away"]
+    assert (found["gateway"][0]["answer"], found["gateway"][0]["captured"]) == ("away", None)
+    shop = (await http.get("/admin/diagnosis", headers=VIEWER)).json()
+    assert (shop["status"], [one["code"] for one in shop["reasons"]], shop["stuck"]) == ("unhealthy", ["gateway"], [])
+    await age(stage, checkout)
+    assert codes(await diagnosed(http, checkout))[-1] == "stuck"
+    shop = (await http.get("/admin/diagnosis", headers=VIEWER)).json()
+    assert [one["id"] for one in shop["stuck"]] == [checkout]
+    assert "stuck" in [one["code"] for one in shop["reasons"]]
+    assert all(one["remedy"] for one in shop["reasons"])
+    await stage.client.get_workflow_handle(run.handle.id).terminate()
+
+
+async def test_no_worker_and_no_workflow(
+    http: httpx.AsyncClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "QUERY_WAIT", 1)
+    monkeypatch.setattr(engine, "POLLER_SILENCE", engine.POLLER_SILENCE * 0)
+    run = await stage.launch()
+    # There is no row yet: Temporal alone knows of it.
+    found = await diagnosed(http, run.checkout.cart_id)
+    assert (found["checkout"]["id"], codes(found)) == (run.checkout.checkout_id, ["worker_away"])
+    shop = (await http.get("/admin/diagnosis", headers=VIEWER)).json()
+    assert (shop["status"], [one["code"] for one in shop["reasons"]]) == ("unhealthy", ["worker"])
+    monkeypatch.undo()
+
+    async with stage.worker():
+        buyer = Buyer(http, await stage.cart())
+        checkout = await buyer.started()
+        await stage.client.get_workflow_handle(f"checkout-{buyer.cart_id}").terminate()
+        found = await diagnosed(http, checkout)
+        assert codes(found) == ["workflow_gone"]
+        assert found["findings"][0]["detail"] == "The checkout is awaiting payment, and its workflow is terminated."
+        await stage.client.get_workflow_handle(run.handle.id).terminate()
+
+
+@pytest.mark.usefixtures("worker")
+async def test_money_that_no_event_told_of_and_a_payment_that_the_gateway_does_not_know(
+    http: httpx.AsyncClient, stage: Stage
+) -> None:
+    buyer = Buyer(http, await stage.cart())
+    checkout = await buyer.started()
+    paid = (await buyer.pay(checkout, "tok_3ds")).json()
+    await stage.act_at(paid["next_action"]["url"], "approve")  # the stage's gateway sends no events
+    found = await diagnosed(http, checkout)
+    assert codes(found) == ["books_behind"]
+    assert "has authorized " in found["findings"][0]["detail"]
+
+    await stage.shop.execute(
+        "UPDATE payment_attempts SET gateway_payment_id = 'gw_lost' WHERE checkout_id = :id", id=checkout
+    )
+    found = await diagnosed(http, checkout)
+    assert codes(found) == ["gateway_unknown"]
+    assert (found["gateway"][0]["answer"], found["gateway"][0]["payment_id"]) == ("unknown", "gw_lost")
+    await stage.shop.execute("UPDATE payment_attempts SET gateway = 'stripe' WHERE checkout_id = :id", id=checkout)
+    found = await diagnosed(http, checkout)
+    assert (codes(found), found["gateway"][0]["answer"]) == ([], "not_asked")
+
+
+#: By rule: how a checkout ended, and a statement that breaks it.
+BREAKS = {
+    "cart_still_locked": ("cancelled", "UPDATE carts SET locked_by = :id WHERE id = :cart"),
+    "cart_not_locked": ("awaiting_payment", "UPDATE carts SET locked_by = NULL WHERE id = :cart"),
+    "units_still_held": ("cancelled", "UPDATE reservations SET status = 'held' WHERE checkout_id = :id"),
+    "units_not_committed": ("completed", "UPDATE reservations SET status = 'held' WHERE checkout_id = :id"),
+    "order_not_cancelled": ("failed", "UPDATE orders SET status = 'paid' WHERE checkout_id = :id"),
+    "order_missing": ("completed", "UPDATE orders SET status = 'pending' WHERE checkout_id = :id"),
+    "payment_not_settled": ("failed", "UPDATE payment_attempts SET status = 'captured' WHERE checkout_id = :id"),
+    "captured_differs": ("completed", "UPDATE payment_attempts SET captured = captured - 1 WHERE checkout_id = :id"),
+    "coupon_not_given_back": (
+        "cancelled",
+        "UPDATE coupon_redemptions SET given_back_at = NULL WHERE checkout_id = :id",
+    ),
+}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_rows_that_contradict_each_other_are_named(http: httpx.AsyncClient, stage: Stage) -> None:
+    assert set(BREAKS) == CODES
+    await stage.shop.coupon("TEN")
+    missed = {}
+    for code, (state, statement) in BREAKS.items():
+        buyer = Buyer(http, await stage.shop.cart({"MUG": 1}, coupon_code="TEN"))
+        token = {"completed": "tok_visa", "failed": "tok_captureFails"}.get(state)
+        started = (await buyer.start(**({"payment": card(token)} if token else {}))).json()
+        checkout = started.get("id") or started["checkout_id"]
+        if state == "cancelled":
+            assert (await buyer.cancel(checkout)).status_code == 200
+        found = await diagnosed(http, checkout)
+        assert (found["checkout"]["state"], found["findings"]) == (state, []), code
+        given = {name: value for name, value in (("id", checkout), ("cart", buyer.cart_id)) if f":{name}" in statement}
+        await stage.shop.execute(statement, **given)
+        if codes(await diagnosed(http, checkout)) != [code]:
+            missed[code] = (await diagnosed(http, checkout))["findings"]
+        if state == "awaiting_payment":
+            await stage.client.get_workflow_handle(f"checkout-{buyer.cart_id}").terminate()
+    assert not missed
+
+
+def test_what_only_temporal_tells_is_found() -> None:
+    def seen(**changes: Any) -> Evidence:
+        workflow = {**INSPECTED["workflow"], "status": "running", **changes.pop("workflow", {})}
+        shown = {**INSPECTED, "state": "capturing", "state_name": "Capturing", "workflow": workflow, **changes}
+        return Evidence(InspectedCheckout.model_validate(shown))
+
+    assert findings(seen()) == []
+    cases: dict[str, dict[str, Any]] = {
+        "workflow_tasks": {"workflow": {"failed_tasks": 4}},
+        "temporal_away": {
+            "workflow": {"status": None, "note": "Temporal does not answer: what is shown is what the rows say."}
+        },
+        "workflow_gone": {
+            "workflow": {
+                "status": None,
+                "note": "Temporal keeps this run no more: what is shown is what the rows say.",
+            }
+        },
+    }
+    for code, changes in cases.items():
+        assert [one.code for one in findings(seen(**changes))] == [code]
+    closed = seen(workflow={"status": "terminated"}, state="completed")
+    assert findings(closed) == []
+
+
+async def test_a_closed_one_is_well_while_it_is_read_as_it_closes(http: httpx.AsyncClient, stage: Stage) -> None:
+    """Row and workflow are read one beside the other: what ended in between is no finding."""
+    async with stage.worker():
+        buyers = [Buyer(http, await stage.cart()) for _ in range(6)]
+        ids = [await buyer.started() for buyer in buyers]
+        paying = asyncio.gather(*(buyer.pay(checkout) for buyer, checkout in zip(buyers, ids, strict=True)))
+        seen: list[str] = []
+        while not paying.done():
+            for checkout in ids:
+                seen += [code for code in codes(await diagnosed(http, checkout)) if code == "workflow_gone"]
+        await paying
+        assert not seen
