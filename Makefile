@@ -40,7 +40,7 @@ test-workflow: $(READY) ## the workflow with time skipping and real activities o
 	$(PYTEST) -n $(WORKERS) tests/workflows tests/activities tests/store tests/payments tests/runtime
 
 test-e2e: $(READY) ## end to end: real processes, real HTTP
-	$(PYTEST) -n $(WORKERS) tests/api tests/cli tests/deploy tests/e2e
+	$(PYTEST) -n $(WORKERS) tests/api tests/cli tests/deploy tests/e2e tests/operate
 
 STATEFUL_EXAMPLES ?= 200
 test-stateful: $(READY) ## a shop at random, at length: STATEFUL_EXAMPLES (200) histories, others each time (or those of SEED)

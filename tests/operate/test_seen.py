@@ -22,16 +22,31 @@ class Seen(NamedTuple):
 
 
 SEEN = {
-    "database_away": Seen("awaiting_payment", pending="payment_authorization", says="database_error"),
-    "row_locked": Seen("reserving", pending="inventory_reservation", says="SQLSTATE 55P03"),
-    "gateway_away": Seen("capturing", pending="payment_capture", says="gateway_unavailable"),
-    "undoing_at_a_gateway_away": Seen("compensating", pending="void_payment", says="gateway_unavailable"),
+    "database_away": Seen(
+        "awaiting_payment",
+        pending="payment_authorization",
+        says="database_error: the database at {cable} does not answer: Connection refused",
+    ),
+    "row_locked": Seen(
+        "reserving",
+        pending="inventory_reservation",
+        says="the row of stock (sku ROW-LOCKED, warehouse FRA) is locked by the database's process {holder} "
+        "(a-forgotten-psql, idle in transaction, since ",
+    ),
+    "gateway_away": Seen("capturing", pending="payment_capture", says="POST /payments/{payment}/capture: 503"),
+    "undoing_at_a_gateway_away": Seen(
+        "compensating", pending="void_payment", says="POST /payments/{payment}/cancel: 503"
+    ),
     "gateway_refuses": Seen("compensating"),
     "worker_away": Seen("pending"),
     "worker_gone": Seen("awaiting_payment"),
     "terminated": Seen("awaiting_payment", "terminated"),
     "other_code": Seen("awaiting_payment"),
-    "poison": Seen("committing", pending="stock_commit", says="SQLSTATE 23514"),
+    "poison": Seen(
+        "committing",
+        pending="stock_commit",
+        says="the row of stock (sku POISON, warehouse FRA) would break ck_stock_no_oversell, SQLSTATE 23514",
+    ),
 }
 
 
@@ -49,15 +64,21 @@ async def test_where_it_stands(stuck: StuckShop, ops: httpx.AsyncClient, reason:
     assert (found["state"], workflow["status"]) == (seen.state, seen.workflow)
     assert [one["activity"] for one in workflow["pending_activities"]] == ([seen.pending] if seen.pending else [])
     assert (workflow["failed_tasks"] > 0) == (reason == "other_code")
-    refused = [one["compensation"] for one in found["timeline"]["compensations"] if one["refused"]]
-    assert refused == (["void_payment"] if reason == "gateway_refuses" else [])
+    refused = [one for one in found["timeline"]["compensations"] if one["refused"]]
+    assert [one["compensation"] for one in refused] == (["void_payment"] if reason == "gateway_refuses" else [])
+    for one in refused:
+        assert one["last_error"].endswith(
+            "refuses to give the money of gw_lost back, people have to: payment_not_found"
+        )
 
     async def failed() -> str:
         [pending] = (await inspected(ops, stuck.checkouts[reason]))["workflow"]["pending_activities"]
         return str(pending["last_failure"] or "")
 
     if seen.pending is not None:
-        assert seen.says in await eventually(failed, f"{seen.pending} has failed")
+        [payment] = found["timeline"]["payments"] or [{"gateway_reference": None}]
+        words = seen.says.format(cable=stuck.cable.address, holder=stuck.held_by, payment=payment["gateway_reference"])
+        assert words in await eventually(failed, f"{seen.pending} has failed")
 
 
 async def test_the_list_of_what_is_stuck_by_its_rows(stuck: StuckShop, ops: httpx.AsyncClient) -> None:

@@ -1,23 +1,34 @@
 """How an activity answers: under its contract's name, definite failures as typed errors, nothing personal in them."""
 
 import functools
+import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 
 from checkout.activities.counting import Attempt
 from checkout.activities.steps import step_of
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import DefiniteFailure
-from checkout.runtime.database import sqlstate
+from checkout.runtime.database import Sessions
+from checkout.store.trouble import told
 
 log = structlog.get_logger(__name__)
 
-Owner = TypeVar("Owner")
+
+class OnDatabase(Protocol):
+    """What activities belong to: whatever works on the shop's database."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions on its pool."""
+
+
+Owner = TypeVar("Owner", bound=OnDatabase)
 In = TypeVar("In")
 Out = TypeVar("Out")
 Method = Callable[[Owner, In], Awaitable[Out]]
@@ -28,8 +39,9 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
 
     A DefiniteFailure becomes an ApplicationError that is not retried: its type is the code, its first detail the
     figures, its second what only ops may see, and it is benign where the buyer did it. An error of the database becomes
-    one that is retried and says no more than the SQLSTATE, since the driver's message repeats statements and values,
-    and histories keep it (G7).
+    one that is retried and says which server or row it is about; any other error, one that says what kind it is and
+    where it was raised. Both in words of ours: the driver's repeat statements and values, nobody knows what others
+    repeat, and histories keep it (G7). The log has all of it.
     """
 
     def register(method: Method[Owner, In, Out]) -> Method[Owner, In, Out]:
@@ -38,7 +50,7 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
         async def run(self: Owner, given: In) -> Out:
             step, attempt = step_of(self, contract, given), Attempt(contract)
             try:
-                result = await _answer(contract, method(self, given))
+                result = await _answer(self, contract, method(self, given))
             except Exception as error:
                 attempt.failed(error)
                 # A phase's definite failure is an answer, and stands in the checkout's row.
@@ -46,7 +58,7 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
                     await step.failed(error)
                 raise
             if step is not None:
-                await _answer(contract, step.done())
+                await _answer(self, contract, step.done())
             attempt.done(given, result)
             return result
 
@@ -55,19 +67,32 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
     return register
 
 
-async def _answer(contract: ActivityContract[Any, Any], work: Awaitable[Out]) -> Out:
-    """What ``work`` gives; its errors as Temporal carries them."""
+async def _answer(owner: OnDatabase, contract: ActivityContract[Any, Any], work: Awaitable[Out]) -> Out:
+    """What ``work`` gives; its errors as Temporal carries them. ``owner`` has the pool that was worked on."""
     try:
         return await work
     except DefiniteFailure as failure:
         raise application_error(failure) from None
     except SQLAlchemyError as error:
-        state = sqlstate(error)
-        log.warning("database_error", activity=str(contract.name), sqlstate=state, exc_info=error)
-        raise ApplicationError(
-            f"the database answered with {type(error).__name__}, SQLSTATE {state or 'none'}",
-            type="database_error",
-        ) from None
+        detail = await told(owner.sessions, error)
+        log.warning("database_error", activity=str(contract.name), detail=detail, exc_info=error)
+        raise ApplicationError(detail, type="database_error") from None
+    except FailureError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        log.warning("activity_broke", activity=str(contract.name), kind=kind, exc_info=error)
+        raise ApplicationError(f"raised by {_place(error)}; the worker's log says why", type=kind) from None
+
+
+def _place(error: Exception) -> str:
+    """The line of ours that raised it, or called what did."""
+    found = "code that is not ours"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith("checkout.") and module != __name__:
+            found = f"{module}.{frame.f_code.co_name}, line {line}"
+    return found
 
 
 def _definite(error: Exception) -> bool:

@@ -71,14 +71,18 @@ def refused(refusal: Refused, detail: str, code: str = "gateway_refused") -> Def
     return DefiniteFailure(code, detail, benign=False, internal={"gateway_code": refusal.code})
 
 
-def people_have_to(what: str, refusal: Refused, *, checkout_id: str, non_retryable: bool = False) -> ApplicationError:
-    """The gateway refuses for good to give money back; ``what``: "give" or "send".
+def people_have_to(
+    what: str, payment_id: str, refusal: Refused, *, checkout_id: str, non_retryable: bool = False
+) -> ApplicationError:
+    """The gateway refuses for good to give a payment's money back; ``what``: "give" or "send".
 
     As in :func:`refused` the history has its code alone; its sentence is in the log.
     """
-    log.warning("money_back_refused", checkout_id=checkout_id, **said(refusal.code, refusal.detail))
+    log.warning(
+        "money_back_refused", checkout_id=checkout_id, payment_id=payment_id, **said(refusal.code, refusal.detail)
+    )
     return ApplicationError(
-        f"the payment gateway refuses to {what} the money back, people have to: {refusal.code}",
+        f"the payment gateway refuses to {what} the money of {payment_id} back, people have to: {refusal.code}",
         type="gateway_refused",
         non_retryable=non_retryable,
     )
@@ -150,7 +154,8 @@ async def give_back(sessions: Sessions, gateway: Gateway, given: CompensationInp
     settlement = await settle_all(gateway, given.checkout_id, objects)
     done = await in_direct_transaction(sessions, lambda session: _finish(session, given, settlement))
     if isinstance(settlement.error, Refused):
-        raise people_have_to("give", settlement.error, checkout_id=given.checkout_id, non_retryable=True)
+        refused_ids = ", ".join(dict(objects)[attempt_id] for attempt_id, _ in settlement.refusals)
+        raise people_have_to("give", refused_ids, settlement.error, checkout_id=given.checkout_id, non_retryable=True)
     settlement.complete()
     return done
 

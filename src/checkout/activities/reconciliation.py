@@ -80,7 +80,7 @@ class Reconciling:
                     self.gateway, finding.payment_id, AttemptKeys(payment.checkout_id, payment.attempt_id)
                 )
             except Refused as refusal:
-                raise people_have_to("give", refusal, checkout_id=finding.checkout_id) from None
+                raise people_have_to("give", finding.payment_id, refusal, checkout_id=finding.checkout_id) from None
             await self._record(known[payment.payment_id], settled)
         amount = held(payment) + kept(payment)
         log.warning("reconciliation_settled", **asdict(finding) | {"fixed": True})

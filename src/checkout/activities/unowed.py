@@ -54,7 +54,7 @@ class Unowed:
                 )
                 await self.gateway.return_unowed(given.payment_id, amount=left, key=key)
             except Refused as refusal:
-                raise people_have_to("send", refusal, checkout_id=given.checkout_id) from None
+                raise people_have_to("send", given.payment_id, refusal, checkout_id=given.checkout_id) from None
         log.warning(
             "unowed_money_returned",
             checkout_id=given.checkout_id,

@@ -1,10 +1,11 @@
 """The database pool: SQLAlchemy on psycopg 3, and the one way to run a transaction that may lose a race."""
 
 import asyncio
+import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -69,7 +70,7 @@ def engine_for(
     parameters["options"] = options.strip()
     return create_async_engine(
         # The URL is for display alone, it holds no password; the parameters reach psycopg as libpq read them.
-        URL.create("postgresql+psycopg", database=str(database) if database else None),
+        URL.create("postgresql+psycopg", host=_address(parameters), database=str(database) if database else None),
         connect_args={
             "application_name": application_name,
             "connect_timeout": 5,
@@ -84,6 +85,14 @@ def engine_for(
     )
 
 
+def _address(parameters: Mapping[str, Any]) -> str | None:
+    """HOST:PORT, or a socket's directory, of each server that the URI names; None where it leaves that to libpq."""
+    hosts = str(parameters.get("host") or parameters.get("hostaddr") or "")
+    ports = str(parameters.get("port") or "").split(",")
+    named = zip(hosts.split(","), itertools.chain(ports, itertools.repeat(ports[-1])), strict=False)
+    return ",".join(f"{host}:{port}" if port and not host.startswith("/") else host for host, port in named) or None
+
+
 class Sessions(async_sessionmaker[AsyncSession]):
     """Opens SQLAlchemy's sessions, and transactions straight on the driver, on connections of one pool.
 
@@ -93,6 +102,11 @@ class Sessions(async_sessionmaker[AsyncSession]):
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, expire_on_commit=False)
         self._engine = engine
+
+    @property
+    def address(self) -> str:
+        """Where the database is, for people: HOST:PORT, or the directory of its socket."""
+        return self._engine.url.host or "libpq's default address"
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction on the driver; see :func:`checkout.runtime.statements.transaction`."""
