@@ -134,6 +134,9 @@ class Stack:
             "CHECKOUT_SECRET_KEY": session,
             "CHECKOUT_ADMIN_TOKEN": admin,
             "CHECKOUT_LOG_LEVEL": "warning",
+            # All buyers come from one address.
+            "CHECKOUT_RATE_LIMIT": "off",
+            "CHECKOUT_RATE_LIMIT_ADDRESS": "off",
             # As where it is installed: bytecode is kept.
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._directory / "bytecode"),

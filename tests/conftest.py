@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         value = os.environ.pop(variable)
         if variable in servers.GIVEN:
             os.environ[servers.GIVEN[variable]] = value
+    os.environ |= servers.UNLIMITED
     servers.begin_session(postgres="container" if config.getoption("--stack") == "containers" else "postgres")
 
 

@@ -40,6 +40,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TEMPORAL_TLS", "perhaps", "true or false"),
         ("TEMPORAL_TLS_CA", "/does/not/exist.pem", "a file that exists"),
         ("TEMPORAL_NAMESPACE", "", "a text that is not empty"),
+        ("RATE_LIMIT", "5", "'5', needed: a number, 1 to 1000, then /second, /minute, /hour or /day"),
+        ("RATE_LIMIT", "0/minute", "a number, 1 to 1000"),
+        ("RATE_LIMIT_ADDRESS", "1001/minute", "a number, 1 to 1000"),
+        ("RATE_LIMIT_START", "5/fortnight", "such as 5/minute; or off"),
+        ("RATE_LIMIT_PAYMENT", "", "such as 5/minute; or off"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "networks such as 10.0.0.0/8, or addresses"),
+        ("TRUSTED_PROXIES", "10.0.0.1,proxy", "networks such as 10.0.0.0/8, or addresses"),
         ("LOG_LEVEL", "loud", "debug, info, warning or error"),
     ],
 )
@@ -70,6 +77,9 @@ def test_each_wrong_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SECRET_KEY", "hunter2"),
         ("ADMIN_TOKEN", "hunter2"),
         ("DATABASE_URL", "mysql://shop:hunter2@db/shop"),
+        ("REDIS_URL", "http://:hunter2@cache"),
+        ("REDIS_URL", "redis://:hunter2@cache:port"),
+        ("REDIS_URL", "redis://:hunter2@cache/first"),
     ],
 )
 def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:

@@ -84,4 +84,7 @@ SELECT 'a', 'operator', 'release', id FROM checkouts WHERE id LIKE 'k%';
 INSERT INTO unowed_money (gateway, payment_id, returned_until, checkout_id, attempt_id, amount, currency)
 SELECT 'g', 'p' || id, 1, id, 'a' || id, 1, 'EUR' FROM checkouts WHERE id LIKE 'k%';
 
+INSERT INTO rate_limit_hits (key, hits, expires_at)
+SELECT 'h' || n, ARRAY[now()], now() + n * interval '1 second' FROM generate_series(1, 5000) n;
+
 ANALYZE;

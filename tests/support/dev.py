@@ -16,6 +16,7 @@ import psutil
 from checkout.runtime.embedded.account import Account
 from checkout.runtime.embedded.process import ProcessKey, last_lines, launch
 from tests.support.http import steady_port
+from tests.support.servers import UNLIMITED
 
 #: Seconds that anything may take here: generous, since nothing is asserted about time.
 PATIENCE = 120.0
@@ -39,6 +40,7 @@ class Dev:
         http, gateway, temporal, ui = (steady_port() for _ in range(4))
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")},
+            **UNLIMITED,
             "CHECKOUT_DATA_DIR": str(self.data),
             "CHECKOUT_HTTP_PORT": str(http),
             "CHECKOUT_GATEWAY_PORT": str(gateway),

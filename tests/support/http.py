@@ -22,7 +22,9 @@ def serve(app: Any, port: int = 0) -> Iterator[str]:
     listener.bind(("127.0.0.1", port))
     listener.listen(100)  # who connects before the application is ready waits instead of being refused
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1, proxy_headers=False
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http-server")
     thread.start()

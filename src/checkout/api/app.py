@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from checkout.api import documentation_page, problems
 from checkout.api.admin_catalogue import CatalogueAdmin
@@ -59,6 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     catalogue = CatalogueAdmin(app, app.state.tokens)
     app.add_middleware(Idempotency)
     app.add_middleware(BodyLimits)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     if settings.cors_origins:
         # The outermost, so that a page can read the problem of a refused body too.
         app.add_middleware(

@@ -13,6 +13,8 @@ from checkout.api.changes import Changes
 from checkout.api.database import Database
 from checkout.api.engine import Engine
 from checkout.api.line import Line
+from checkout.api.protection.limiting import RateLimits
+from checkout.api.protection.windows import Windows
 from checkout.runtime.database import create_engine
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
@@ -31,6 +33,7 @@ class Resources:
     pool: AsyncEngine
     #: Where starts wait for their turn.
     line: Line
+    rate_limits: RateLimits
 
     @classmethod
     @asynccontextmanager
@@ -38,19 +41,23 @@ class Resources:
         """Starts also while Postgres and Temporal are away: each is reached by the first request that needs it."""
         pool = create_engine(settings, application_name="checkout-api")
         client = await connect(settings, lazy=True, identity="checkout-api")
+        database = Database(pool)
+        windows = Windows(database, None if settings.redis_url is None else settings.redis_url.get_secret_value())
         changes = Changes(settings.require_database_url())
         listening = asyncio.create_task(changes.run())
         try:
             yield cls(
                 settings,
-                Database(pool),
+                database,
                 Engine(client, settings.temporal_task_queue),
                 changes,
                 PriceRules.of(settings),
                 pool,
                 Line(),
+                RateLimits(settings, windows),
             )
         finally:
+            await windows.close()
             listening.cancel()
             with suppress(asyncio.CancelledError):
                 await listening

@@ -136,6 +136,8 @@ def _serve(application: ASGIApp, settings: Settings, port_setting: Literal["http
             log_config=None,
             access_log=False,
             server_header=False,
+            # uvicorn would believe whoever connects from this machine; the API itself knows which proxies to trust.
+            proxy_headers=False,
             lifespan="on",
             timeout_graceful_shutdown=GRACE,
             timeout_keep_alive=KEEP_ALIVE,

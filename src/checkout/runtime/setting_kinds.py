@@ -3,8 +3,11 @@
 A check raises ValueError; what is shown beside the variable's name is the setting's own ``allowed``.
 """
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
@@ -16,6 +19,8 @@ from checkout.runtime.stripe_keys import check_key
 
 #: What every setting's variable begins with.
 PREFIX = "CHECKOUT_"
+#: What a rate may be, in words.
+RATES = "a number, 1 to 1000, then /second, /minute, /hour or /day, such as 5/minute; or off"
 
 
 def setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
@@ -38,6 +43,15 @@ def text(default: str | None, description: str, allowed: str = "a text that is n
     return setting(default, description, allowed, min_length=1)
 
 
+_RATE = re.compile(r"(?:[1-9]\d{0,2}|1000)/(?:second|minute|hour|day)|off")
+
+
+def _rate(value: str) -> str:
+    if not _RATE.fullmatch(value):
+        raise ValueError(f"{value!r} is no rate")
+    return value
+
+
 def _admins(value: SecretStr) -> SecretStr:
     named_tokens(value.get_secret_value())
     return value
@@ -45,7 +59,7 @@ def _admins(value: SecretStr) -> SecretStr:
 
 def _split(value: object) -> object:
     if isinstance(value, str):
-        return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
     return value
 
 
@@ -53,6 +67,20 @@ def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
     for origin in value:
         if origin != "*" and (not origin.startswith(("http://", "https://")) or origin.count("/") != 2):
             raise ValueError(f"{origin!r} is not an origin")
+    return value
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    # With bits beyond its length (10.0.0.1/8) a network is more often a mistake than meant.
+    return tuple(str(ip_network(network)) for network in value)
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    url = urlsplit(value.get_secret_value())
+    database = url.path.removeprefix("/")
+    if url.scheme not in {"redis", "rediss"} or not url.hostname or (database and not database.isdecimal()):
+        raise ValueError("not a Redis URL")
+    _ = url.port  # raises where it is none
     return value
 
 
@@ -111,8 +139,13 @@ Country = Annotated[str, AfterValidator(_country)]
 Currency = Annotated[str, AfterValidator(_currency)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
-#: Separated by commas, not JSON, as environments have lists.
+#: Separated by commas, not JSON, as environments have lists; each as a network, also one address.
+Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)]
+#: So many in a time, or ``off``.
+Rate = Annotated[str, AfterValidator(_rate)]
+#: With a password in it, perhaps.
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 #: A key whose form tells what it is for: see :mod:`checkout.runtime.stripe_keys`.
 StripeKey = Annotated[SecretStr, AfterValidator(_stripe_secret)]
 StripePublicKey = Annotated[str, AfterValidator(_stripe_key)]

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from checkout.runtime.sections.access import AccessSettings
+from checkout.runtime.sections.limits import LimitSettings
 from checkout.runtime.sections.payments import PaymentSettings
 from checkout.runtime.sections.selling import SellingSettings
 from checkout.runtime.sections.servers import ServerSettings
@@ -47,6 +48,7 @@ class SettingsError(Exception):
 class Settings(
     TelemetrySettings,
     WatchingSettings,
+    LimitSettings,
     AccessSettings,
     PaymentSettings,
     SellingSettings,

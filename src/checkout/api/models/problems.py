@@ -54,6 +54,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             }
         ],
     },
+    "rate_limited": {
+        "detail": "5 starts and payments together are taken in 60 s for each session. Send the same request again in "
+        "23 s.",
+        "context": {"of": "session", "limit": 5, "seconds": 60},
+    },
     "cart_locked": {"detail": "A checkout holds the cart: cancel it to change the cart.", "context": _CHECKOUT},
     "cart_ordered": {
         "detail": "The cart is order ORD-7K2M9QXW4T1B.",

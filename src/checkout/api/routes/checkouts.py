@@ -13,6 +13,8 @@ from checkout.api.idempotency import IntentDep
 from checkout.api.models import checkouts as models
 from checkout.api.models.carts import COUPON_PROBLEMS
 from checkout.api.paths import CheckoutId
+from checkout.api.protection.gate import GateDep
+from checkout.api.protection.limiting import Endpoint
 from checkout.api.reading import ReadingDep
 from checkout.api.resources import ResourcesDep
 from checkout.api.security import OwnerDep
@@ -75,6 +77,7 @@ PING = 15
             "total_mismatch",
             "payment_declined",
             "payment_not_processed",
+            "rate_limited",
             *PHASES,
             *ENGINE,
             "checkout_busy",
@@ -82,13 +85,14 @@ PING = 15
     },
 )
 async def start(
-    body: models.Start, owner: OwnerDep, starting: StartingDep, intent: IntentDep, response: Response
+    body: models.Start, owner: OwnerDep, starting: StartingDep, gate: GateDep, intent: IntentDep, response: Response
 ) -> models.Checkout:
     """Locks the cart, holds its stock and freezes its prices; with ``payment`` it pays as well.
 
     Of several starts at once exactly one is answered 201. When a phase refuses, nothing is held and the cart is open
     again by the time the answer arrives.
     """
+    await gate.enter(Endpoint.START)
     response.status_code, checkout = await starting.start(owner, body, intent)
     response.headers["Location"] = f"/checkouts/{checkout.id}"
     return checkout
@@ -155,6 +159,7 @@ async def watch(
             "checkout_expired",
             "checkout_cancelled",
             "checkout_failed",
+            "rate_limited",
             *PAYING,
         ),
     },
@@ -164,6 +169,7 @@ async def pay(
     body: models.Pay,
     owner: OwnerDep,
     asking: AskingDep,
+    gate: GateDep,
     intent: IntentDep,
     response: Response,
 ) -> models.Checkout:
@@ -171,6 +177,7 @@ async def pay(
 
     A declined card leaves ``attempts_left``; at 0 all is given back.
     """
+    await gate.enter(Endpoint.PAYMENT)
     response.status_code, checkout = await asking.pay(owner, checkout_id, body, intent)
     return checkout
 

@@ -1,0 +1,1 @@
+"""What keeps one buyer from taking more than his share: how often he may ask, and how much he may hold at once."""
