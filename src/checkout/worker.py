@@ -12,6 +12,7 @@ from checkout.activities.by_hand import ByHand
 from checkout.activities.cart_validation import CartValidation
 from checkout.activities.extension import Extension
 from checkout.activities.inventory_reservation import InventoryReservation
+from checkout.activities.notify import Notifying
 from checkout.activities.order_creation import OrderCreation
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
@@ -22,32 +23,43 @@ from checkout.activities.refund import Refunding
 from checkout.activities.stock_commit import StockCommit
 from checkout.activities.unowed import Unowed
 from checkout.domain.contract import TASK_QUEUE
+from checkout.listeners.registry import NOBODY, Listeners, Shop
 from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
+from checkout.runtime.mail import Mailer
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.checkout import Checkout
+from checkout.workflows.notify import Notify
 from checkout.workflows.reconciliation import Reconciliation
 from checkout.workflows.refund import Refund
 from checkout.workflows.unowed import UnowedMoney
 
-WORKFLOWS: list[type[Any]] = [Checkout, UnowedMoney, Refund, Reconciliation]
+WORKFLOWS: list[type[Any]] = [Checkout, Notify, UnowedMoney, Refund, Reconciliation]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
 
 
 def create_activities(
-    sessions: Sessions, gateway: Gateway, rules: PriceRules = EURO_PRICES
+    sessions: Sessions,
+    gateway: Gateway,
+    rules: PriceRules = EURO_PRICES,
+    *,
+    listeners: Listeners = NOBODY,
+    mailer: Mailer | None = None,
 ) -> list[Callable[..., Any]]:
-    """Every activity, on the database, the payment gateway and the price rules that it uses."""
-    validation = CartValidation(sessions)
+    """Every activity, on the database, the payment gateway and the price rules that it uses.
+
+    ``listeners`` hear of the checkouts' events, and send e-mails by the ``mailer``.
+    """
+    validation = CartValidation(sessions, listeners)
     reservation = InventoryReservation(sessions)
     prices = PriceLock(sessions, rules)
     authorization = PaymentAuthorization(sessions, gateway)
-    orders = OrderCreation(sessions, rules)
+    orders = OrderCreation(sessions, rules, listeners)
     capture = PaymentCapture(sessions, gateway)
     check = PaymentCheck(sessions, gateway)
-    commit = StockCommit(sessions)
+    commit = StockCommit(sessions, listeners)
     refunding = Refunding(sessions, gateway)
     reconciling = Reconciling(sessions, gateway)
     return [
@@ -63,6 +75,7 @@ def create_activities(
         ByHand(sessions).settle,
         Extension(sessions).record,
         *(refunding.reserve, refunding.give_back),
+        Notifying(listeners, Shop(sessions, mailer)).tell,
         *(reconciling.find, reconciling.settle, reconciling.note),
     ]
 

@@ -13,13 +13,16 @@ from temporalio.exceptions import ApplicationError
 
 from checkout.api.engine import Engine
 from checkout.domain import contract
+from checkout.domain.events import CheckoutCompleted
 from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, refund_id, unowed_workflow_id
 from checkout.domain.messages import UnowedInput
 from checkout.domain.reconciliation import ReconciliationInput
 from checkout.domain.refunds import RefundInput
+from checkout.listeners import GiveUp, Listener
 from checkout.store.refunds import Asked, ask
 from checkout.workflows.start import refund_options
 from tests.support.waiting import eventually
+from tests.workflows.ears import Ear, ear
 from tests.workflows.engine import Run
 from tests.workflows.fakes import Gate
 from tests.workflows.faults import Around, breaks, loses_its_answer, refuses, waits
@@ -32,13 +35,15 @@ Handle = WorkflowHandle[Any, Any]
 class Beside:
     """A way through a workflow beside the checkout, and the code that it fails with, where it does.
 
-    ``explained``: gateway and shop agree in the end; not where the path is about what they disagree on.
+    ``explained``: gateway and shop agree in the end; not where the path is about what they disagree on. ``listens``:
+    who hears of the checkouts.
     """
 
     name: str
     drive: Callable[[Stage], Awaitable[Handle]]
     code: str | None = None
     explained: bool = True
+    listens: tuple[Listener, ...] = ()
 
 
 async def code_of(handle: Handle) -> str | None:
@@ -198,6 +203,23 @@ async def _reconciled_in_vain(stage: Stage) -> Handle:
     return await _reconcile(stage, fix=True)
 
 
+def _notified(*telling: Around) -> Any:
+    """What tells the listeners that a checkout is completed."""
+
+    async def drive(stage: Stage) -> Handle:
+        stage.faults.then(contract.TELL_LISTENER, *telling)
+        run, _ = await sold(stage)
+        announced = f"notify-{CheckoutCompleted.NAME}-{run.checkout.checkout_id}"
+        handle: Handle = stage.client.get_workflow_handle(announced)
+        return handle
+
+    return drive
+
+
+def _completed(*ears: Ear, after: int = 0) -> tuple[Listener, ...]:
+    return tuple(ear(CheckoutCompleted, each, name=f"ear_{number}", after=after) for number, each in enumerate(ears))
+
+
 BESIDE: list[Beside] = [
     Beside("refunded", _refunded()),
     Beside("refunded_in_part", _refunded(lines=[{"sku": "MUG", "quantity": 1}], restock=True)),
@@ -212,4 +234,10 @@ BESIDE: list[Beside] = [
     Beside("reconciled_findings", _reconciled(breaks), explained=False),
     Beside("reconciled_fixed", _reconciled(fix=True)),
     Beside("reconciled_in_vain", _reconciled_in_vain, explained=False),
+    Beside("notified", _notified(), listens=_completed(Ear(), Ear())),
+    Beside("notified_later", _notified(), listens=_completed(Ear(), after=1)),
+    Beside("notified_at_last", _notified(breaks, loses_its_answer), listens=_completed(Ear())),
+    Beside(
+        "notified_in_vain", _notified(), "listener_gave_up", listens=_completed(Ear(), Ear(GiveUp("no such buyer")))
+    ),
 ]

@@ -14,12 +14,15 @@ from temporalio.service import RPCError
 
 from checkout.domain import contract
 from checkout.domain.contract import ActivityContract
+from checkout.domain.events import EVENTS
 from checkout.domain.ids import unowed_workflow_id
 from checkout.domain.messages import CancelRequest, Limits
 from checkout.domain.words import Phase, State
+from checkout.listeners import Listener
 from checkout.store import reserving
 from checkout.store.ledger import How
 from checkout.store.stock import change_stock_of
+from tests.workflows.ears import ear
 from tests.workflows.engine import Run, in_flight, passes
 from tests.workflows.fakes import Gate
 from tests.workflows.faults import Around, breaks, loses_its_answer, refuses, waits
@@ -32,7 +35,7 @@ Drive = Callable[[Stage], Awaitable[Run]]
 class Path:
     """A way through a checkout: how it is driven, how it ends, and, where it fails, with which code in which phase.
 
-    ``workers``: the path brings its own workers, because it is about one that goes away.
+    ``workers``: the path brings its own workers, because it is about one that goes away. ``listens``: who hears of it.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Path:
     code: str | None = None
     phase: Phase | None = None
     workers: bool = False
+    listens: tuple[Listener, ...] = ()
 
 
 CONTRACT_OF: dict[str, ActivityContract[Any, Any]] = {str(one.name): one for one in contract.EVERY_ACTIVITY}
@@ -398,6 +402,10 @@ def _failed(name: str, phase: Phase, code: str, drive: Drive) -> Path:
     return Path(name, drive, State.FAILED, code, phase)
 
 
+# -- heard of --------------------------------------------------------------------------------------------------------
+
+EARS = tuple(ear(kind) for kind in EVENTS.values())
+
 PATHS: list[Path] = [
     _completed("stepwise", _stepwise),
     _completed("express", _express(VISA)),
@@ -505,4 +513,16 @@ PATHS: list[Path] = [
     _failed("refused_compensation", Phase.PAYMENT_CAPTURE, "capture_refused", _refused_compensation),
     _failed("settled_by_hand", Phase.PAYMENT_CAPTURE, "capture_refused", _settled_by_hand),
     _failed("refused_then_tried_at_once", Phase.PAYMENT_CAPTURE, "capture_refused", _refused_then_tried_at_once),
+    Path("heard_completed", _express(VISA), State.COMPLETED, listens=EARS),
+    Path("heard_stepwise", _stepwise, State.COMPLETED, listens=EARS),
+    Path("heard_expired", _expired, State.EXPIRED, listens=EARS),
+    Path("heard_empty_cart", _empty_cart, State.FAILED, "empty_cart", Phase.CART_VALIDATION, listens=EARS),
+    Path(
+        "heard_capture_refused",
+        _express("tok_captureFails"),
+        State.FAILED,
+        "capture_refused",
+        Phase.PAYMENT_CAPTURE,
+        listens=EARS,
+    ),
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from checkout.domain.contract import TASK_QUEUE
+from checkout.listeners import Listeners
 from checkout.runtime.temporal import connect
 from tests.histories.beside import BESIDE, Beside, code_of
 from tests.histories.paths import PATHS, Path
@@ -46,6 +47,7 @@ async def record(path: Path, client: Client) -> None:
     """Walk one path and keep its history. Raises RuntimeError where it ends as it should not."""
     with fresh_database() as database_url:
         async with stage_on(database_url, client, RealTime(), TASK_QUEUE, short_ttl=4) as stage:
+            stage.listeners = Listeners(path.listens)
             async with contextlib.AsyncExitStack() as workers:
                 if not path.workers:
                     await workers.enter_async_context(stage.worker())
@@ -62,9 +64,11 @@ async def record(path: Path, client: Client) -> None:
 async def record_beside(path: Beside, client: Client) -> None:
     """The same for a workflow beside the checkout."""
     with fresh_database() as database_url:
-        async with stage_on(database_url, client, RealTime(), TASK_QUEUE, short_ttl=4) as stage, stage.worker():
-            handle = await path.drive(stage)
-            code = await code_of(handle)
+        async with stage_on(database_url, client, RealTime(), TASK_QUEUE, short_ttl=4) as stage:
+            stage.listeners = Listeners(path.listens)
+            async with stage.worker():
+                handle = await path.drive(stage)
+                code = await code_of(handle)
             if code != path.code:
                 raise RuntimeError(f"{path.name} ended with {code}, not {path.code}: nothing recorded")
             write(path.name, await handle.fetch_history())

@@ -12,6 +12,7 @@ from checkout.domain import contract
 from checkout.domain import messages as m
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
+from checkout.domain.events import Told
 from checkout.domain.words import PaymentStatus
 
 #: What one call of an activity does instead of succeeding: raises, waits, or answers otherwise.
@@ -79,6 +80,7 @@ class Fakes:
             contract.ORDER_CREATION.name: lambda: m.OrderCreated(self._version, "ORD-TEST"),
             contract.PAYMENT_CAPTURE.name: lambda: m.Captured(self._version, self._total),
             contract.STOCK_COMMIT.name: lambda: m.StockCommitted(self._version, 2),
+            contract.TELL_LISTENER.name: lambda: Told(1),
             contract.RECORD_EXTENSION.name: lambda: m.Extended(self._version, argument.expires_at),
         }
         return answers.get(one.name, lambda: m.Compensated(self._version, 1))()

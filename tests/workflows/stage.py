@@ -13,7 +13,9 @@ from temporalio.client import Client
 from checkout.activities.phase import LOCAL_PATIENCE
 from checkout.domain import messages as m
 from checkout.domain.ids import new_attempt_id, new_checkout_id
+from checkout.listeners.registry import NOBODY, Listeners
 from checkout.runtime.database import Sessions, create_sessions, engine_for
+from checkout.runtime.mail import Mailer
 from checkout.store.payments import add_attempt
 from checkout.worker import create_activities, create_worker
 from tests.support.connections import Connections
@@ -42,6 +44,9 @@ class Stage:
     #: Seconds that an unpaid checkout has which is to expire; the clock has to let them pass.
     short_ttl: int = 900
     faults: Faults = field(default_factory=Faults)
+    #: Who hears of the checkouts' events, from the next worker on, and how e-mails leave.
+    listeners: Listeners = NOBODY
+    mailer: Mailer | None = None
 
     @property
     def sessions(self) -> Sessions:
@@ -56,7 +61,9 @@ class Stage:
         try:
             async with create_worker(
                 self.client,
-                create_activities(self.sessions, connections.watching(adapter)),
+                create_activities(
+                    self.sessions, connections.watching(adapter), listeners=self.listeners, mailer=self.mailer
+                ),
                 task_queue=self.task_queue,
                 grace=timedelta(seconds=grace),
                 cached=cached,

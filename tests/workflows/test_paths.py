@@ -7,6 +7,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 from checkout.domain import contract
 from checkout.domain.words import State
+from checkout.listeners import Listeners
 from tests.histories.paths import PATHS, Path
 from tests.workflows.outcome import assert_ended
 from tests.workflows.stage import Stage
@@ -21,6 +22,7 @@ _STATUS = {
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.name))
 async def test_path(stage: Stage, path: Path) -> None:
+    stage.listeners = Listeners(path.listens)
     async with contextlib.AsyncExitStack() as workers:
         if not path.workers:
             await workers.enter_async_context(stage.worker())

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
+from checkout.activities.announcing import announce_failure, identity, now
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage, allocate
 from checkout.domain.errors import DefiniteFailure
+from checkout.domain.events import CheckoutStarted
 from checkout.domain.messages import CartValidated, CartValidationInput, Compensated, CompensationInput
 from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import OnShortage, Phase, State
+from checkout.listeners.registry import NOBODY, Listeners
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store.closing import close_undone, hold_cart
@@ -25,6 +28,7 @@ class CartValidation:
     """Locks the cart for the checkout when it can be sold as it is, and unlocks it again."""
 
     sessions: Sessions
+    listeners: Listeners = NOBODY
 
     @phase_activity(contract.CART_VALIDATION)
     async def validate(self, given: CartValidationInput) -> CartValidated:
@@ -34,7 +38,7 @@ class CartValidation:
         DefiniteFailure ``cart_not_found``, ``cart_ordered``, ``checkout_closing``, ``empty_cart``, ``email_missing``,
         ``address_missing``, ``sku_unavailable``, ``insufficient_stock``.
         """
-        return await run_phase(self.sessions, lambda session: _validate(session, given))
+        return await run_phase(self.sessions, lambda session: self._validate(session, given))
 
     @phase_activity(contract.UNLOCK_CART)
     async def unlock(self, given: CompensationInput) -> Compensated:
@@ -43,22 +47,39 @@ class CartValidation:
         Whoever closed first and died before the rest was given back would leave it held for ever: nothing looks at a
         closed checkout again. Raises AlreadyCompleted, NotYetUndone.
         """
-        return await run_phase(self.sessions, lambda session: _unlock(session, given))
+        return await run_phase(self.sessions, lambda session: self._unlock(session, given))
 
+    async def _validate(self, session: Session, given: CartValidationInput) -> CartValidated:
+        held = await begin(session, given)
+        if (answer := held.answer(CartValidated)) is not None:
+            return answer
+        demand = await read_demand(session, given.cart_id)
+        _check(held, demand, given.on_shortage)
+        units = sum(line.quantity for line in demand.lines)
+        started = CheckoutStarted(
+            **identity(held),
+            at=now(),
+            currency=held.cart.currency,
+            lines=len(demand.lines),
+            units=units,
+            expires_at=given.expires_at,
+        )
+        result = CartValidated(
+            version=0,
+            currency=held.cart.currency,
+            lines=len(demand.lines),
+            units=units,
+            announcement=self.listeners.announce(started),
+        )
+        return await finish(session, held, PHASE, State.RESERVING, result, hold_cart(held))
 
-async def _validate(session: Session, given: CartValidationInput) -> CartValidated:
-    held = await begin(session, given)
-    if (answer := held.answer(CartValidated)) is not None:
-        return answer
-    demand = await read_demand(session, given.cart_id)
-    _check(held, demand, given.on_shortage)
-    result = CartValidated(
-        version=0,
-        currency=held.cart.currency,
-        lines=len(demand.lines),
-        units=sum(line.quantity for line in demand.lines),
-    )
-    return await finish(session, held, PHASE, State.RESERVING, result, hold_cart(held))
+    async def _unlock(self, session: Session, given: CompensationInput) -> Compensated:
+        undoing = await begin_compensation(session, given)
+        version, unlocked = undoing.version, 0
+        if undoing.checkout is not None:
+            version, unlocked = await close_undone(session, given)
+        # Also where it is closed already: whoever closed it may have died before he said so.
+        return Compensated(version, unlocked, await announce_failure(session, self.listeners, given.checkout_id))
 
 
 def _check(held: Held, demand: CartDemand, on_shortage: OnShortage) -> None:
@@ -74,11 +95,3 @@ def _check(held: Held, demand: CartDemand, on_shortage: OnShortage) -> None:
     proposal = allocate(demand.lines, demand.stock, demand.country, on_shortage)
     if isinstance(proposal, Shortage):
         raise insufficient_stock(proposal)
-
-
-async def _unlock(session: Session, given: CompensationInput) -> Compensated:
-    undoing = await begin_compensation(session, given)
-    if undoing.checkout is None:
-        return Compensated(undoing.version)
-    version, unlocked = await close_undone(session, given)
-    return Compensated(version, unlocked)

@@ -3,16 +3,14 @@
 No transaction is open while the gateway is called: locks would be held for as long as a third party likes.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import structlog
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from checkout.activities.beating import beating
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Compensated, CompensationInput
 from checkout.domain.words import PaymentStatus
@@ -26,8 +24,6 @@ from checkout.store.fence import Undoing, begin_compensation
 
 log = structlog.get_logger(__name__)
 
-#: Where the workflow set no heartbeat timeout.
-_HEARTBEAT_TIMEOUT = timedelta(seconds=9)
 #: The longest text of a gateway's that is kept, in characters.
 _LONGEST = 500
 
@@ -40,26 +36,14 @@ async def at_gateway() -> AsyncIterator[None]:
     error that is retried and says no more than that the gateway did not answer, and how; a refusal that the work has no
     answer to, such as one to give a difference back, one that says its code alone (G7).
     """
-    beating = asyncio.create_task(_beat())
     try:
-        yield
+        async with beating():
+            yield
     except Unavailable as error:
         raise ApplicationError(f"the payment gateway does not answer: {error}", type="gateway_unavailable") from None
     except Refused as refusal:
         log.warning("gateway_refused", **said(refusal.code, refusal.detail))
         raise ApplicationError(f"the payment gateway refuses: {refusal.code}", type="gateway_refused") from None
-    finally:
-        beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await beating
-
-
-async def _beat() -> None:
-    """The first one after a third of the timeout: most calls are over by then, and each is a write in Temporal."""
-    interval = (activity.info().heartbeat_timeout or _HEARTBEAT_TIMEOUT) / 3
-    while True:
-        await asyncio.sleep(interval.total_seconds())
-        activity.heartbeat()
 
 
 def refused(refusal: Refused, detail: str, code: str = "gateway_refused") -> DefiniteFailure:

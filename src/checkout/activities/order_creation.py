@@ -6,15 +6,18 @@ from typing import Any
 
 import structlog
 
+from checkout.activities.announcing import identity, now
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_compensation, run_phase
 from checkout.domain import contract
 from checkout.domain.checks import InvalidValue
 from checkout.domain.errors import DefiniteFailure
+from checkout.domain.events import OrderPlaced
 from checkout.domain.ids import new_order_reference
 from checkout.domain.messages import Compensated, CompensationInput, OrderCreated, OrderCreationInput
 from checkout.domain.pricing import price_cart
 from checkout.domain.words import PaymentStatus, Phase, State
+from checkout.listeners.registry import NOBODY, Listeners
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import orders
@@ -33,6 +36,7 @@ class OrderCreation:
 
     sessions: Sessions
     rules: PriceRules
+    listeners: Listeners = NOBODY
 
     @phase_activity(contract.ORDER_CREATION)
     async def create(self, given: OrderCreationInput) -> OrderCreated:
@@ -61,12 +65,20 @@ class OrderCreation:
         columns: dict[str, Any] = {}
         if given.funds_until is not None:
             columns["expires_at"] = datetime.fromisoformat(given.funds_until)
+        placed = OrderPlaced(
+            **identity(held),
+            at=now(),
+            order_reference=reference,
+            currency=held.checkout.currency or held.cart.currency,
+            total=held.checkout.total or 0,
+            awaits_funds=given.funds_until is not None,
+        )
         return await finish(
             session,
             held,
             PHASE,
             _next_state(held),
-            OrderCreated(version=0, order_reference=reference),
+            OrderCreated(version=0, order_reference=reference, announcement=self.listeners.announce(placed)),
             order_reference=reference,
             **columns,
         )

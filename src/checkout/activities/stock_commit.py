@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from checkout.activities.announcing import identity, now
 from checkout.activities.errors import phase_activity
 from checkout.activities.phase import run_compensation, run_phase
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
+from checkout.domain.events import CheckoutCompleted
 from checkout.domain.messages import Compensated, CompensationInput, PhaseInput, StockCommitted
 from checkout.domain.words import Phase, State
+from checkout.listeners.registry import NOBODY, Listeners
 from checkout.runtime.database import Sessions
 from checkout.runtime.statements import Session
 from checkout.store import orders, reserving
@@ -21,6 +24,7 @@ class StockCommit:
     """Completes a checkout: units, order, cart and the checkout's row in one transaction, so there is no half of it."""
 
     sessions: Sessions
+    listeners: Listeners = NOBODY
 
     @phase_activity(contract.STOCK_COMMIT)
     async def commit(self, given: PhaseInput) -> StockCommitted:
@@ -28,23 +32,30 @@ class StockCommit:
 
         Raises Fenced; DefiniteFailure ``not_captured``, ``reservation_missing``, which nothing brings about by itself.
         """
-        return await run_phase(self.sessions, lambda session: _commit(session, given))
+        return await run_phase(self.sessions, lambda session: self._commit(session, given))
 
     @phase_activity(contract.RESTOCK)
     async def restock(self, given: CompensationInput) -> Compensated:
         """Put back units that left the warehouses for a checkout that is not completed. Raises AlreadyCompleted."""
         return await run_compensation(self.sessions, given, reserving.restock)
 
-
-async def _commit(session: Session, given: PhaseInput) -> StockCommitted:
-    held = await enter(session, given.checkout_id, PHASE)
-    if (answer := held.answer(StockCommitted)) is not None:
-        return answer
-    units = await orders.pay_order(session, given.checkout_id)
-    if units is None:
-        detail = "the order is not paid: its captured amount is not its total"
-        raise DefiniteFailure("not_captured", detail, benign=False)
-    result = await finish(session, held, PHASE, State.COMPLETED, StockCommitted(version=0, units=units))
-    if await reserving.commit(session, given.checkout_id) != units:
-        raise DefiniteFailure("reservation_missing", "the units of the order are not held any more", benign=False)
-    return result
+    async def _commit(self, session: Session, given: PhaseInput) -> StockCommitted:
+        held = await enter(session, given.checkout_id, PHASE)
+        if (answer := held.answer(StockCommitted)) is not None:
+            return answer
+        paid = await orders.pay_order(session, given.checkout_id)
+        if paid is None:
+            detail = "the order is not paid: its captured amount is not its total"
+            raise DefiniteFailure("not_captured", detail, benign=False)
+        completed = CheckoutCompleted(
+            **identity(held),
+            at=now(),
+            order_reference=paid.reference,
+            currency=held.checkout.currency or held.cart.currency,
+            total=held.checkout.total or 0,
+        )
+        done = StockCommitted(version=0, units=paid.units, announcement=self.listeners.announce(completed))
+        result = await finish(session, held, PHASE, State.COMPLETED, done)
+        if await reserving.commit(session, given.checkout_id) != paid.units:
+            raise DefiniteFailure("reservation_missing", "the units of the order are not held any more", benign=False)
+        return result

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from checkout.api import documentation_page, problems
+from checkout.api import documentation_page, mailbox, problems
 from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
@@ -18,6 +18,7 @@ from checkout.api.resources import Resources
 from checkout.api.routes import admin, admin_orders, carts, checkouts, health, metrics, orders, payments, products
 from checkout.api.security import Tokens
 from checkout.payments.adapters import check_gateway
+from checkout.runtime.mail import mailbox_of
 from checkout.runtime.settings import Settings
 
 EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     for resource in (products, carts, checkouts, orders, payments, admin, admin_orders, health, metrics):
         app.include_router(resource.router)
     describe(app)
+    mailbox.install(app, mailbox_of(settings))
     catalogue = CatalogueAdmin(app, app.state.tokens)
     app.add_middleware(Idempotency)
     app.add_middleware(BodyLimits)

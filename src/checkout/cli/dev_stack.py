@@ -18,6 +18,7 @@ from checkout.payments.adapters import check_gateway
 from checkout.runtime.embedded.ports import is_free
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
 from checkout.runtime.embedded.temporal import EmbeddedTemporal
+from checkout.runtime.mail import MAILBOX
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.stack import (
     STACK_FILE,
@@ -174,11 +175,18 @@ class _Stack:
             "temporal_address": self._temporal.address,
             "temporal_ui_url": self._temporal.ui or "",
             "gateway_url": self._gateway_url,
+            **self._mail(),
             "gateway_webhook_url": f"{self._api_url}/payments/webhooks/simulated",
             "worker_metrics_port": str(self._settings.worker_metrics_port or 0),
             **self._secrets,
         }
         return environment_of(given) | {f"{PREFIX}LOG_FORMAT": os.environ.get(f"{PREFIX}LOG_FORMAT", "console")}
+
+    def _mail(self) -> dict[str, str]:
+        """Without a mail server, e-mails are kept where the API shows them."""
+        if self._settings.smtp_url is not None:
+            return {}
+        return {"smtp_url": MAILBOX, "mail_from": self._settings.mail_from or "Demo shop <shop@shop.example>"}
 
     def _on_start(self, child: Child) -> None:
         record(self._directories, (each.process for each in self._children.values()))
@@ -218,6 +226,7 @@ class _Stack:
             "Temporal": self._temporal.address,
             "Metrics": f"{self._api_url}/metrics, {self._worker.announced}",
             "PostgreSQL": self._postgres.uri(DATABASE),
+            **({} if self._settings.smtp_url else {"E-mails": f"{self._api_url}/dev/mailbox"}),
             "Admin token": self._secrets["admin_token"],
             "Logs": _shown(self._directories.data / "logs"),
         }

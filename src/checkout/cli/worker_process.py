@@ -12,8 +12,10 @@ from temporalio.worker import Worker
 
 from checkout.activities.phase import LOCAL_PATIENCE
 from checkout.cli.worker_metrics import Served, worker_metrics
+from checkout.listeners.loading import listeners_of
 from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
+from checkout.runtime.mail import mailer_of
 from checkout.runtime.schedules import keep_schedules, recurring
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
@@ -38,13 +40,20 @@ async def run_worker(settings: Settings, ready_file: Path | None = None) -> None
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    listeners = listeners_of(settings)
     engine = create_engine(settings, application_name="checkout-worker", lock_timeout=LOCAL_PATIENCE)
     gateway = connect_gateway(settings)
     try:
         async with worker_metrics(settings) as served:
             client = await _until_reached(settings, stopping, served)
             if client is not None:
-                activities = create_activities(create_sessions(engine), gateway, PriceRules.of(settings))
+                activities = create_activities(
+                    create_sessions(engine),
+                    gateway,
+                    PriceRules.of(settings),
+                    listeners=listeners,
+                    mailer=mailer_of(settings),
+                )
                 worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
                 async with _scheduled(client, settings):
                     await _run_until(worker, stopping, ready_file, served)

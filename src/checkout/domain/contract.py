@@ -7,6 +7,7 @@ the same names, and a test holds the two together.
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from checkout.domain import events as e
 from checkout.domain import messages as m
 from checkout.domain import reconciliation as r
 from checkout.domain import refunds as f
@@ -20,6 +21,7 @@ CHECKOUT_WORKFLOW = "Checkout"
 UNOWED_WORKFLOW = "UnowedMoney"
 RECONCILIATION_WORKFLOW = "Reconciliation"
 REFUND_WORKFLOW = "Refund"
+NOTIFY_WORKFLOW = "Notify"
 
 #: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
 MEMO_CHECKOUT_ID = "checkout_id"
@@ -95,6 +97,8 @@ FIND_UNEXPLAINED = ActivityContract(
 SETTLE_FINDING = ActivityContract("settle_finding", r.Finding, r.Settled, "Give back what belongs to nothing")
 NOTE_REFUND = ActivityContract("note_refund", r.Finding, r.Settled, "Write down what somebody refunded at the gateway")
 
+TELL_LISTENER = ActivityContract("tell_listener", e.Telling, e.Told, "Tell a listener of the event")
+
 #: Each phase with the compensation that undoes it, in the order of the phases.
 COMPENSATION_OF = {
     Phase.CART_VALIDATION: UNLOCK_CART,
@@ -136,4 +140,5 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     FIND_UNEXPLAINED,
     SETTLE_FINDING,
     NOTE_REFUND,
+    TELL_LISTENER,
 )

@@ -66,6 +66,11 @@ def unowed_workflow_id(payment_id: str) -> str:
     return f"unowed-{payment_id}"
 
 
+def event_id(name: str, checkout_id: str) -> str:
+    """An event of a checkout: ``evt_``, and the same each time for the same one."""
+    return f"evt_{_token(20, f'{name} {checkout_id}')}"
+
+
 def workflow_id(cart_id: str) -> str:
     """The workflow of a cart's checkouts: one id for a cart, so that Temporal admits one running checkout."""
     return f"checkout-{cart_id}"

@@ -57,7 +57,8 @@ def _admins(value: SecretStr) -> SecretStr:
     return value
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
+    """Separated by commas, not JSON, as environments have lists."""
     if isinstance(value, str):
         return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
     return value
@@ -140,8 +141,8 @@ Currency = Annotated[str, AfterValidator(_currency)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
 #: Separated by commas, not JSON, as environments have lists; each as a network, also one address.
-Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)]
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)]
+Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_networks)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_origins)]
 #: So many in a time, or ``off``.
 Rate = Annotated[str, AfterValidator(_rate)]
 #: With a password in it, perhaps.

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from checkout.runtime.sections.access import AccessSettings
+from checkout.runtime.sections.events import EventSettings
 from checkout.runtime.sections.limits import LimitSettings
 from checkout.runtime.sections.payments import PaymentSettings
 from checkout.runtime.sections.selling import SellingSettings
@@ -46,6 +47,7 @@ class SettingsError(Exception):
 
 # The documents list the areas as pydantic collects them: the last one first.
 class Settings(
+    EventSettings,
     TelemetrySettings,
     WatchingSettings,
     LimitSettings,

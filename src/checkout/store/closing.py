@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 
 from checkout.domain.messages import CompensationInput
-from checkout.runtime.statements import Change, Session, Statement
+from checkout.runtime.statements import Change, Row, Session, Statement
 from checkout.store.fence import failure_document
 from checkout.store.held import Held
 from checkout.store.payments import ERASABLE, ERASED
@@ -37,6 +37,11 @@ async def close_undone(session: Session, given: CompensationInput) -> tuple[int,
     return int(row["version"]), int(row["unlocked"])
 
 
+async def read_ending(session: Session, checkout_id: str) -> Row | None:
+    """How a checkout ended that is closed without an order, and what it had come to; None for any other."""
+    return await _ENDING.row(session, {"checkout_id": checkout_id})
+
+
 async def move_deadline(session: Session, held: Held, expires_at: datetime) -> tuple[int, datetime]:
     """Move the deadline to a later time; gives the row's version and the deadline that holds."""
     [row] = await _MOVE_DEADLINE.rows(session, {"checkout_id": held.id, "expires_at": expires_at})
@@ -44,6 +49,11 @@ async def move_deadline(session: Session, held: Held, expires_at: datetime) -> t
 
 
 _HOLD = "UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id"
+
+_ENDING = Statement("""
+SELECT cart_id, customer_id, state, failure, failed_at, currency, total, order_reference FROM checkouts
+WHERE id = :checkout_id AND state IN ('failed', 'expired', 'cancelled')
+""")
 
 _MOVE_DEADLINE = Statement("""
 UPDATE checkouts SET expires_at = GREATEST(expires_at, :expires_at) WHERE id = :checkout_id

@@ -64,6 +64,12 @@ async def list_orders(
     return [_record(dict(row)) for row in await _LISTED.rows(session, parameters)]
 
 
+async def read_next_action(session: Session, reference: str) -> Mapping[str, Any] | None:
+    """What the buyer of an order still has to do: the bank's details while a transfer is to come; None for nothing."""
+    row = await _NEXT_ACTION.row(session, {"reference": reference})
+    return None if row is None else row["next_action"]
+
+
 @dataclass(frozen=True)
 class Made:
     """An order was made; ``drifted``: whether today's prices may be others than the frozen ones."""
@@ -85,14 +91,22 @@ async def cancel_order(session: Session, checkout_id: str) -> int:
     return len(await _CANCEL.rows(session, {"checkout_id": checkout_id}))
 
 
-async def pay_order(session: Session, checkout_id: str) -> int | None:
-    """Mark the order as paid, close its cart, erase payment tokens that nobody used; the units of its lines.
+@dataclass(frozen=True)
+class Paid:
+    """An order is paid; ``units`` are those of its lines."""
+
+    reference: str
+    units: int
+
+
+async def pay_order(session: Session, checkout_id: str) -> Paid | None:
+    """Mark the order as paid, close its cart, erase payment tokens that nobody used.
 
     None, and nothing changed, unless the order is pending and what the checkout's attempt captured is its total (a
     total of zero needs no attempt).
     """
-    units = await _PAY.value(session, {"checkout_id": checkout_id})
-    return None if units is None else int(units)
+    row = await _PAY.row(session, {"checkout_id": checkout_id})
+    return None if row is None else Paid(row["reference"], int(row["units"]))
 
 
 def _not_found(reference: str) -> NotFound:
@@ -124,6 +138,10 @@ _LISTED = Statement(f"""{_OWNED}
 ORDER BY o.created_at DESC, o.reference DESC LIMIT :limit
 """)
 _ANY = Statement(_QUERY + " WHERE o.reference = :reference")
+
+_NEXT_ACTION = Statement("""
+SELECT k.next_action FROM orders o JOIN checkouts k ON k.id = o.checkout_id WHERE o.reference = :reference
+""")
 
 _CREATE = Statement("""
 WITH snapshot AS (
@@ -186,6 +204,6 @@ WITH paid AS (
 ), discarded AS (
     UPDATE payment_attempts SET {ERASED} FROM paid WHERE checkout_id = :checkout_id AND {ERASABLE}
 )
-SELECT (SELECT sum(l.quantity) FROM order_lines l WHERE l.order_reference = paid.reference) FROM paid
-UNION ALL SELECT NULL WHERE NOT EXISTS (SELECT FROM paid)
+SELECT paid.reference, (SELECT sum(l.quantity) FROM order_lines l WHERE l.order_reference = paid.reference) AS units
+FROM paid
 """)  # noqa: S608 - our words

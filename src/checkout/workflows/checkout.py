@@ -11,6 +11,7 @@ from checkout.domain import messages as m
 from checkout.domain.progress import CHECKOUT_CLOSING, Progress, Refusal
 from checkout.domain.words import FENCED, UNPRICED, Outcome, State
 from checkout.workflows import inputs
+from checkout.workflows.announcing import Announcer
 from checkout.workflows.cancellation import uninterrupted
 from checkout.workflows.details import Journal
 from checkout.workflows.failures import DeadlineReached, Interrupted, Stop, ending_of, refuse
@@ -34,9 +35,10 @@ class Checkout:
         self._checkout = checkout
         self._progress = Progress(checkout, locked_at=workflow.info().workflow_start_time)
         self._journal = Journal(self._progress)
+        self._announcer = Announcer()
         self._saga = Saga(
             on_change=self._journal.undoing,
-            on_result=self._progress.saw,
+            on_result=self._undone,
             pause=timedelta(seconds=checkout.limits.refused_compensation_pause),
         )
         self._running = Running(checkout, self._progress, self._journal, self._saga)
@@ -70,7 +72,9 @@ class Checkout:
         progress = self._progress
         with self._phase(State.VALIDATING):
             argument = inputs.cart_validation(progress)
-            progress.saw(await self._on_database(contract.CART_VALIDATION, argument, until=progress.deadline))
+            validated = await self._on_database(contract.CART_VALIDATION, argument, until=progress.deadline)
+            progress.saw(validated)
+            self._announcer.announce(validated.announcement)
 
     async def _reserve_stock(self) -> None:
         progress = self._progress
@@ -96,7 +100,9 @@ class Checkout:
             if progress.awaits_funds:
                 progress.deadline = workflow.now() + timedelta(seconds=self._checkout.limits.funds_timeout)
             argument = inputs.order_creation(progress)
-            progress.ordered(await self._on_database(contract.ORDER_CREATION, argument))
+            ordered = await self._on_database(contract.ORDER_CREATION, argument)
+            progress.ordered(ordered)
+            self._announcer.announce(ordered.announcement)
 
     async def _capture_payment(self) -> None:
         progress = self._progress
@@ -111,7 +117,9 @@ class Checkout:
 
     async def _commit_stock(self) -> None:
         with self._phase(State.COMMITTING):
-            self._progress.saw(await self._on_database(contract.STOCK_COMMIT, inputs.which(self._progress)))
+            committed = await self._on_database(contract.STOCK_COMMIT, inputs.which(self._progress))
+            self._progress.saw(committed)
+            self._announcer.announce(committed.announcement)
 
     # -- the ways out --------------------------------------------------------------------------------------------
 
@@ -126,11 +134,16 @@ class Checkout:
             return Outcome.COMPLETED
         return stop.outcome
 
+    def _undone(self, result: m.Compensated) -> None:
+        self._progress.saw(result)
+        self._announcer.announce(result.announcement)
+
     async def _end(self, outcome: Outcome) -> m.CheckoutResult:
         self._progress.closed(outcome, workflow.now())
         self._journal.publish()
         # An update that was accepted and is not answered would be lost with the workflow.
         await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._announcer.settle()
         if outcome is Outcome.FAILED and self._progress.failure is not None:
             raise ending_of(self._progress.failure)
         if outcome is Outcome.CANCELLED and self._canceled_in_temporal:

@@ -79,3 +79,11 @@ SETTLE = Policy(
     retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5),
     heartbeat=timedelta(seconds=10),
 )
+#: A listener of an event. An hour between two attempts is soon enough for a mail server that is away for days.
+LISTENER = Policy(
+    attempt=timedelta(seconds=60),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(hours=1)),
+    heartbeat=timedelta(seconds=10),
+)
+#: From the first attempt on; who has not heard by then is not told any more, and people see it.
+GIVE_UP_AFTER = timedelta(days=3)

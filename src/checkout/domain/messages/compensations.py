@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from checkout.domain.errors import Failure
+from checkout.domain.events import Announcement
 from checkout.domain.messages.checkout import ResolveRequest
 from checkout.domain.words import Outcome
 
@@ -28,6 +29,7 @@ class Compensated:
 
     version: int
     count: int = 0
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True)

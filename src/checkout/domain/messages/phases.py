@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from checkout.domain.errors import Failure
+from checkout.domain.events import Announcement
 from checkout.domain.words import OnShortage, PaymentStatus
 
 
@@ -30,6 +31,7 @@ class CartValidated:
     currency: str
     lines: int
     units: int
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class OrderCreated:
 
     version: int
     order_reference: str
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,7 @@ class StockCommitted:
 
     version: int
     units: int
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True)

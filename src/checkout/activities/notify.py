@@ -1,0 +1,73 @@
+"""Tells a listener of an event: what it raises is retried, and says nothing personal."""
+
+import asyncio
+import traceback
+from dataclasses import dataclass
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from checkout.activities.beating import beating
+from checkout.activities.errors import phase_activity
+from checkout.domain import contract
+from checkout.domain.events import Telling, Told, event_of
+from checkout.listeners.registry import Delivery, GiveUp, Listeners, Shop
+from checkout.runtime.database import Sessions
+from checkout.runtime.mail import MailUnavailable
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that a listener may take for one attempt.
+PATIENCE = 45.0
+
+
+@dataclass(frozen=True)
+class Notifying:
+    """Runs the listeners of this process."""
+
+    listeners: Listeners
+    shop: Shop
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions on the shop's database."""
+        return self.shop.sessions
+
+    @phase_activity(contract.TELL_LISTENER)
+    async def tell(self, given: Telling) -> Told:
+        """Tell one listener of one event.
+
+        One that this process does not have is a fault, not a failure: another version of the shop may be on its way.
+        Of an error that is not of our own making only its kind is said, since nobody knows what it repeats (G7).
+        """
+        try:
+            listener, event = self.listeners.find(given.listener), event_of(given.event, given.facts)
+        except LookupError:
+            raise ApplicationError(
+                f"this worker has no listener {given.listener} for {given.event}: is CHECKOUT_LISTENERS the same as "
+                "that of the worker that announced it?",
+                type="listener_unknown",
+            ) from None
+        delivery = Delivery(f"{event.id}-{listener.name}", activity.info().attempt, self.shop)
+        try:
+            async with beating(), asyncio.timeout(PATIENCE):
+                await listener.hear(event, delivery)
+        except GiveUp as reason:
+            raise ApplicationError(str(reason), type="listener_refused", non_retryable=True) from None
+        except MailUnavailable as error:
+            raise ApplicationError(str(error), type="mail_unavailable") from None
+        except Exception as error:  # noqa: BLE001 - whatever a listener does, it is tried again
+            kind, where = type(error).__name__, _where(error)
+            log.warning("listener_failed", listener=given.listener, event_id=event.id, kind=kind, at=where)
+            raise ApplicationError(
+                f"{kind} at {where} (its message may be personal, so it is not kept)",
+                type="listener_failed",
+            ) from None
+        return Told(1)
+
+
+def _where(error: BaseException) -> str:
+    """The line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "an unknown line"
