@@ -9,6 +9,7 @@ from temporalio.testing import ActivityEnvironment
 
 from checkout.activities.refund import Refunding
 from checkout.domain.ids import refund_id
+from checkout.domain.money import money_text
 from checkout.domain.refunds import RefundInput, RefundReserved
 from checkout.store.refunds import Asked, ask
 from tests.activities.paying import changed
@@ -49,11 +50,13 @@ async def test_an_answer_that_says_that_nothing_went_back_is_asked_for_again(
 ) -> None:
     activities = Refunding(stage.sessions, gateway)
     reserved = await ActivityEnvironment().run(activities.reserve, refund)
-    for wrong in (changed(refunded=0), changed(currency="USD")):
+    asked = money_text(reserved.amount, "EUR")
+    for wrong, said in ((changed(refunded=0), "0.00 EUR"), (changed(currency="USD"), f"{asked[:-3]}USD")):
         gateway.after["refund"] = wrong
         with pytest.raises(ApplicationError) as failed:
             await ActivityEnvironment().run(activities.give_back, refund)
         assert (failed.value.type, failed.value.non_retryable) == ("refund_differs", False)
+        assert f"{said} went back, not {asked}" in str(failed.value)
         assert await status(stage) == "pending"
     del gateway.after["refund"]
     done = await ActivityEnvironment().run(activities.give_back, refund)

@@ -1,6 +1,6 @@
 """What is out of place about a payment: the gateway's word beside what the shop knows. Pure; money in minor units."""
 
-from checkout.domain.money import format_amount
+from checkout.domain.money import money_text
 from checkout.domain.reconciliation import Finding, FindingKind
 from checkout.domain.words import State
 from checkout.payments.port import Payment
@@ -35,11 +35,11 @@ def judge(payment: Payment, first: Known, later: Known) -> list[Finding]:
         findings += _of_an_order(payment, first, later)
     elif amount := held(payment) + kept(payment):
         kind, why = _nobodys(later)
-        have = f"{_money(amount, payment)} {'are captured' if kept(payment) else 'are authorized'}"
+        have = f"{money_text(amount, payment.currency)} {'are captured' if kept(payment) else 'are authorized'}"
         remedy = _PEOPLE if kind is FindingKind.RESOLVED_BY_HAND else _FIX
         findings.append(_finding(payment, kind, amount, f"{have}, and {why}", remedy))
     if unowed := payment.unowed - payment.returned:
-        detail = f"a bank sent {_money(unowed, payment)} that nobody owed"
+        detail = f"a bank sent {money_text(unowed, payment.currency)} that nobody owed"
         findings.append(_finding(payment, FindingKind.UNOWED, unowed, detail, _SEND))
     return findings
 
@@ -56,20 +56,20 @@ def _nobodys(known: Known) -> tuple[FindingKind, str]:
 
 def _of_an_order(payment: Payment, first: Known, later: Known) -> list[Finding]:
     findings: list[Finding] = []
-    total = later.total
-    if (payment.captured, payment.currency) != (total, later.currency) or held(payment):
+    total, currency = later.total, payment.currency
+    if (payment.captured, currency) != (total, later.currency) or held(payment):
         detail = (
-            f"{_money(payment.captured, payment)} are captured and {_money(held(payment), payment)} held, "
-            f"the order's total is {format_amount(total, later.currency or payment.currency)} {later.currency}"
+            f"{money_text(payment.captured, currency)} are captured and {money_text(held(payment), currency)} held, "
+            f"the order's total is {money_text(total, later.currency or currency)}"
         )
         difference = abs(payment.captured - total) + held(payment)
         findings.append(_finding(payment, FindingKind.CAPTURED_DIFFERS, difference, detail, _PEOPLE))
-    known = f"{_money(payment.refunded, payment)} went back at the gateway, the shop knows of "
+    known = f"{money_text(payment.refunded, currency)} went back at the gateway, the shop knows of "
     if (amount := payment.refunded - later.refunded - later.refunding) > 0:
-        detail = known + _money(payment.refunded - amount, payment)
+        detail = known + money_text(payment.refunded - amount, currency)
         findings.append(_finding(payment, FindingKind.REFUNDED_ELSEWHERE, amount, detail, _WRITE))
     if payment.refunded < first.refunded:
-        detail = known + _money(first.refunded, payment)
+        detail = known + money_text(first.refunded, currency)
         amount = first.refunded - payment.refunded
         findings.append(_finding(payment, FindingKind.REFUND_MISSING, amount, detail, _PEOPLE))
     return findings
@@ -79,7 +79,3 @@ def _finding(payment: Payment, kind: FindingKind, amount: int, detail: str, reme
     return Finding(
         kind, payment.payment_id, payment.checkout_id, payment.attempt_id, payment.currency, amount, detail, remedy
     )
-
-
-def _money(amount: int, payment: Payment) -> str:
-    return f"{format_amount(amount, payment.currency)} {payment.currency}"

@@ -10,6 +10,7 @@ from checkout.activities.errors import phase_activity
 from checkout.activities.gateway_calls import at_gateway
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
+from checkout.domain.money import money_text
 from checkout.domain.refund_plan import plan
 from checkout.domain.refunds import Refunded, RefundInput, RefundReserved, RefundStatus
 from checkout.payments.keys import AttemptKeys
@@ -79,11 +80,10 @@ class Refunding:
 
 def _check(refund: Refund, payment: Payment) -> None:
     """An answer that does not say that so much went back counts as none: it is asked again, and people see it."""
-    if payment.currency != refund.currency or payment.refunded < (refund.amount or 0):
-        raise ApplicationError(
-            f"the gateway says {payment.refunded} {payment.currency} went back, not {refund.amount} {refund.currency}",
-            type="refund_differs",
-        )
+    amount, currency = refund.amount or 0, refund.currency or payment.currency
+    if payment.currency != refund.currency or payment.refunded < amount:
+        said, asked = money_text(payment.refunded, payment.currency), money_text(amount, currency)
+        raise ApplicationError(f"the gateway says {said} went back, not {asked}", type="refund_differs")
 
 
 async def _decide(session: AsyncSession, given: RefundInput) -> RefundReserved | DefiniteFailure:

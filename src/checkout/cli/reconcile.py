@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from checkout.cli.store import refuse
+from checkout.cli.store import counted, refuse
 from checkout.runtime.stack import settings_of_stack
 
 if TYPE_CHECKING:  # see cli/store.py
@@ -54,7 +54,7 @@ def reconcile(
     else:
         for finding in done.findings:
             typer.secho(_line(finding), fg=typer.colors.GREEN if finding.fixed else typer.colors.RED)
-        typer.echo(f"{_many(done.payments, 'payment')}, {_count(done, fix=fix)}")
+        typer.echo(f"{counted(done.payments, 'payment')}, {_count(done, fix=fix)}")
     if done.left:
         raise typer.Exit(1)
 
@@ -98,8 +98,4 @@ def _count(done: "Reconciled", *, fix: bool) -> str:
     fixed = sum(finding.fixed for finding in done.findings)
     if not done.left and not fixed:
         return "all explained"
-    return _many(done.left, "finding") + (f" left, {fixed} mended" if fix else "")
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+    return counted(done.left, "finding") + (f" left, {fixed} mended" if fix else "")

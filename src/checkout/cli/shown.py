@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from checkout.domain.money import format_amount
+from checkout.domain.money import money_text
 
 if TYPE_CHECKING:  # see cli/store.py
     from rich.console import Console
@@ -49,7 +49,7 @@ def coloured(word: str) -> Any:
 
 def money(amount: int | None, currency: str | None) -> str:
     """An amount in minor units as people read it; nothing where there is none."""
-    return "" if amount is None or currency is None else f"{format_amount(amount, currency)} {currency}"
+    return "" if amount is None or currency is None else money_text(amount, currency)
 
 
 def moment(at: str | None) -> str:

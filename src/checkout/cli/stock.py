@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from checkout.cli.store import refuse, with_store
+from checkout.cli.store import counted, refuse, with_store
 
 if TYPE_CHECKING:  # see cli/store.py
     from checkout.runtime.database import Sessions
@@ -121,23 +121,19 @@ def verify(
     if repair:
         repaired = with_store(repair_stock)
         typer.echo(
-            f"repaired {_counted(repaired.rows, 'stock row')}, "
-            f"ended {_counted(repaired.reservations, 'reservation')} of closed checkouts"
+            f"repaired {counted(repaired.rows, 'stock row')}, "
+            f"ended {counted(repaired.reservations, 'reservation')} of closed checkouts"
         )
     found = with_store(verify_stock)
     for difference in found.differences:
         typer.secho(str(difference), fg=typer.colors.RED)
     typer.echo(
-        f"{_counted(found.rows, 'stock row')}, {_counted(found.movements, 'movement')}, "
-        f"{_counted(found.held, 'reservation')}: "
-        + (_counted(len(found.differences), "difference") if found.differences else "all agree")
+        f"{counted(found.rows, 'stock row')}, {counted(found.movements, 'movement')}, "
+        f"{counted(found.held, 'reservation')}: "
+        + (counted(len(found.differences), "difference") if found.differences else "all agree")
     )
     if found.differences:
         raise typer.Exit(1)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _change(sku: str, quantity: int, how: Literal["set", "receive"], warehouse: str | None, reason: str) -> None:

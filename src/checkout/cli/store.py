@@ -54,6 +54,11 @@ def refuse(reason: str, code: int = 2) -> NoReturn:
     raise typer.Exit(code)
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of them: ``1 row``, ``2 rows``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 @contextlib.contextmanager
 def progress(title: str) -> "Iterator[OnProgress]":
     """A progress bar on standard error, by the bytes of the file that are done."""

@@ -52,6 +52,11 @@ def format_amount(amount: int, currency: str) -> str:
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
 
 
+def money_text(amount: int, currency: str) -> str:
+    """An amount in minor units as people read it, with its currency: ``"9.99 EUR"``."""
+    return f"{format_amount(amount, currency)} {currency}"
+
+
 def round_half_up(numerator: int, denominator: int) -> int:
     """The quotient rounded to an integer, a half away from zero. The denominator is positive."""
     magnitude = (2 * abs(numerator) + denominator) // (2 * denominator)

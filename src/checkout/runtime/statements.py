@@ -2,7 +2,9 @@
 
 SQLAlchemy's part of a statement costs the process more than twice what the driver's does. A phase of a checkout sends a
 handful of fixed statements and needs nothing of it, so it runs in a :class:`Transaction`, on a connection of the same
-pool. What builds statements or loads objects takes SQLAlchemy's session; a :class:`Statement` runs in both.
+pool. So what phases send, and what buyers read again and again, is a :class:`Statement`, which runs in both. All else
+(what storefronts write, ops, imports, whatever builds a statement or loads objects) may take SQLAlchemy's session alone
+and its ``text``, whose parameters can have types.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

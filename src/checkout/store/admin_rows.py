@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import event, func
 from sqlalchemy.orm import registry, relationship
 
+from checkout.domain.money import money_text
 from checkout.store.tables import Table
 
 _registry = registry(metadata=Table.metadata)
@@ -52,7 +53,7 @@ class Price:
     variant: Variant
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
+        return money_text(self.amount, self.currency)
 
 
 class Warehouse:

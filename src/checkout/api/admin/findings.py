@@ -11,7 +11,7 @@ from checkout.api.admin.workflow import AWAY, FORGOTTEN
 from checkout.api.models.admin_checkout import InspectedCheckout, PendingActivity
 from checkout.api.models.diagnosis import AtGateway, Finding
 from checkout.domain import reconciliation
-from checkout.domain.money import format_amount
+from checkout.domain.money import money_text
 from checkout.domain.times import rfc3339
 from checkout.store.inconsistent import Contradiction
 
@@ -211,7 +211,7 @@ def _behind(evidence: Evidence) -> list[Finding]:
 
 
 def _money(amount: int | None, currency: str) -> str:
-    return f"{format_amount(amount or 0, currency)} {currency}"
+    return money_text(amount or 0, currency)
 
 
 def _times(number: int) -> str:

@@ -17,7 +17,7 @@ from wtforms import Form
 from checkout.api.admin_catalogue.forms import RuleForm
 from checkout.domain.checks import InvalidValue
 from checkout.domain.currencies import is_currency
-from checkout.domain.money import format_amount
+from checkout.domain.money import money_text
 from checkout.store.conflicts import explain_conflict
 
 
@@ -30,15 +30,12 @@ def money(row: Any, name: str) -> str:
     amount, currency = getattr(row, name), getattr(row, "currency", None)
     if amount is None or not currency or not is_currency(currency):
         return "" if amount is None else str(amount)
-    return f"{format_amount(amount, currency)} {currency}"
+    return money_text(amount, currency)
 
 
 def priced_lines(row: Any, name: str) -> list[str]:
     """The lines of an order or a snapshot, whose amounts are in its currency."""
-    return [
-        f"{line.quantity} × {line.sku}: {format_amount(line.total, row.currency)} {row.currency}"
-        for line in getattr(row, name)
-    ]
+    return [f"{line.quantity} × {line.sku}: {money_text(line.total, row.currency)}" for line in getattr(row, name)]
 
 
 def percent(row: Any, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from checkout.domain.discounts import AmountOff, BuyGet, Discount, PercentageOff, normal_code
 from checkout.domain.exchange import Exchange
-from checkout.domain.money import format_amount
+from checkout.domain.money import money_text
 from checkout.domain.pricing.basket import Basket, Priced
 from checkout.domain.pricing.model import Problem
 from checkout.domain.times import rfc3339
@@ -65,7 +65,7 @@ class Eligibility:
             return None
         currency = self.exchange.currency
         context = {"minimum": minimum, "goods": self.goods, "currency": currency}
-        sentence = f"needs goods for {format_amount(minimum, currency)} {currency} or more"
+        sentence = f"needs goods for {money_text(minimum, currency)} or more"
         return _refused(discount, "below_minimum", sentence, context)
 
     def _lines(self, discount: Discount) -> Problem | None:

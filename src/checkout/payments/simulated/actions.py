@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from checkout.domain.checks import InvalidValue
-from checkout.domain.money import format_amount, parse_amount
+from checkout.domain.money import format_amount, money_text, parse_amount
 from checkout.payments.port import GatewayStatus as Status
 from checkout.payments.simulated import records, rules
 from checkout.payments.simulated.messages import OutcomeBody, bank_details, error_json, outcome_json
@@ -143,12 +143,13 @@ def _contents(record: Record) -> dict[str, Any]:
     """The page: what the payment is, and what can be done now."""
     transfer = record.method == "bank_transfer"
     titles = _TITLES | (_TRANSFERS if transfer else {})
-    facts = [("Amount", _money(record.amount, record)), ("Payment", record.payment_id)]
+    facts = [("Amount", money_text(record.amount, record.currency)), ("Payment", record.payment_id)]
     if transfer:
         details = bank_details(record)
         facts += [(name, details[name.lower()]) for name in ("Holder", "IBAN", "BIC", "Reference")]
-        facts += [("Received", _money(record.authorized + record.unowed, record))]
-        facts += [("Still missing", _money(record.missing, record))] if record.status is Status.PENDING else []
+        facts += [("Received", money_text(record.authorized + record.unowed, record.currency))]
+        if record.status is Status.PENDING:
+            facts += [("Still missing", money_text(record.missing, record.currency))]
     buttons = []
     if record.status is Status.REQUIRES_ACTION:
         buttons = [("approve", "Approve"), ("deny", "Deny")]
@@ -162,10 +163,6 @@ def _contents(record: Record) -> dict[str, Any]:
         "transfer": {"amount": amount, "currency": record.currency} if transfer else None,
         "return_url": record.return_url,
     }
-
-
-def _money(amount: int, record: Record) -> str:
-    return f"{format_amount(amount, record.currency)} {record.currency}"
 
 
 def _headers(return_url: str | None) -> dict[str, str]:
