@@ -137,6 +137,7 @@ class Stack:
             # All buyers come from one address.
             "CHECKOUT_RATE_LIMIT": "off",
             "CHECKOUT_RATE_LIMIT_ADDRESS": "off",
+            "CHECKOUT_MAX_RUNNING_CHECKOUTS_ADDRESS": "off",
             # As where it is installed: bytecode is kept.
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._directory / "bytecode"),

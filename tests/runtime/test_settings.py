@@ -45,6 +45,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RATE_LIMIT_ADDRESS", "1001/minute", "a number, 1 to 1000"),
         ("RATE_LIMIT_START", "5/fortnight", "such as 5/minute; or off"),
         ("RATE_LIMIT_PAYMENT", "", "such as 5/minute; or off"),
+        ("MAX_RUNNING_CHECKOUTS", "0", "a number, 1 to 100000, or off"),
+        ("MAX_RUNNING_CHECKOUTS_ADDRESS", "many", "a number, 1 to 100000, or off"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "networks such as 10.0.0.0/8, or addresses"),
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", "networks such as 10.0.0.0/8, or addresses"),
         ("LOG_LEVEL", "loud", "debug, info, warning or error"),

@@ -24,7 +24,15 @@ GIVEN = {
     "CHECKOUT_TEMPORAL_ADDRESS": "CHECKOUT_TEST_TEMPORAL_ADDRESS",
 }
 #: All buyers of the tests come from one address, and faster than people do.
-UNLIMITED = {"CHECKOUT_RATE_LIMIT": "off", "CHECKOUT_RATE_LIMIT_ADDRESS": "off"}
+UNLIMITED = dict.fromkeys(
+    (
+        "CHECKOUT_RATE_LIMIT",
+        "CHECKOUT_RATE_LIMIT_ADDRESS",
+        "CHECKOUT_MAX_RUNNING_CHECKOUTS",
+        "CHECKOUT_MAX_RUNNING_CHECKOUTS_ADDRESS",
+    ),
+    "off",
+)
 _SECONDS = 120
 
 

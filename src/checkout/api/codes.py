@@ -30,8 +30,9 @@ KINDS: dict[str, Kind] = {
     "customer_required": Kind(403, "Customer's token needed"),
     "admin_required": Kind(403, "Admin token needed"),
     "operator_required": Kind(403, "Operator's role needed"),
-    # How often.
+    # How often, and how much at once.
     "rate_limited": Kind(429, "Too many requests"),
+    "too_many_checkouts": Kind(429, "Too many checkouts"),
     # What is asked for.
     "sku_not_found": Kind(404, "SKU not found"),
     "cart_not_found": Kind(404, "Cart not found"),

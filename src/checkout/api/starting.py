@@ -16,6 +16,8 @@ from checkout.api.models.checkouts import Checkout, Start
 from checkout.api.outcomes import RUNNING, closing, ended_badly, total_mismatch
 from checkout.api.paying import Attempts, check_can_pay
 from checkout.api.problems import Problem, invalid, unavailable
+from checkout.api.protection.places import Places
+from checkout.api.protection.visitors import Visitor, VisitorDep
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
@@ -38,8 +40,9 @@ Answered = tuple[int, Checkout]
 class Starting:
     """Starts checkouts. Of several starts at once exactly one is answered 201: the one whose checkout it is."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, visitor: Visitor) -> None:
         self._database, self._engine = resources.database, resources.engine
+        self._places = Places(resources.database, resources.settings, visitor)
         self._changes, self._settings = resources.changes, resources.settings
         self._line = resources.line
         self._attempts = Attempts(resources.database, resources.settings)
@@ -123,6 +126,7 @@ class Starting:
 
     async def _once(self, owner: Owner, wanted: Start, ttl: int, intent: Intent) -> Answered:
         checkout_id, payment = new_checkout_id(wanted.cart_id, intent.seed), wanted.payment
+        await self._places.take(wanted.cart_id, checkout_id, ttl)
         checkout = CheckoutInput(
             checkout_id=checkout_id,
             cart_id=wanted.cart_id,
@@ -139,12 +143,12 @@ class Starting:
         except StillRunning:
             return await self._unanswered(owner, checkout)
         except Ended:
-            await self._discard_attempt(checkout)
+            await self._never_began(checkout)
             latest = await self._engine.latest_run(checkout.cart_id)
             raise _Closing(closing(), begun=latest is not None and latest.checkout_id == checkout_id) from None
         except Problem as problem:
             if is_certain(problem):
-                await self._discard_attempt(checkout)
+                await self._never_began(checkout)
             if problem.code == "checkout_closing":
                 raise _Closing(problem) from None
             raise
@@ -167,7 +171,7 @@ class Starting:
 
     async def _met(self, owner: Owner, checkout: CheckoutInput, met: str) -> Answered:
         """The cart's running checkout is another: it is answered as it is, and pays nothing of what was sent."""
-        await self._discard_attempt(checkout)
+        await self._never_began(checkout)
         shown = await self._reading.get(owner, met)
         if mismatch := total_mismatch(shown, checkout.expected_total):
             raise mismatch
@@ -187,7 +191,7 @@ class Starting:
             raise _Closing(closing())
         view = await self._engine.view(run)
         if view is not None and view.session_id != owner.session_id:
-            await self._discard_attempt(checkout)
+            await self._never_began(checkout)
             raise Problem("checkout_in_progress", "Another session is checking this cart out.")
         return await self._met(owner, checkout, run.checkout_id)
 
@@ -206,6 +210,10 @@ class Starting:
                         await watch.changed()
                 except TimeoutError:
                     return False
+
+    async def _never_began(self, checkout: CheckoutInput) -> None:
+        await self._discard_attempt(checkout)
+        await self._places.leave(checkout.checkout_id)
 
     async def _discard_attempt(self, checkout: CheckoutInput) -> None:
         if checkout.attempt_id is not None:
@@ -248,9 +256,9 @@ def checked_ttl(ttl: int | None, default: int, maximum: int) -> int:
     return ttl
 
 
-async def starting(resources: ResourcesDep) -> Starting:
-    """The application's starts."""
-    return Starting(resources)
+async def starting(resources: ResourcesDep, visitor: VisitorDep) -> Starting:
+    """The caller's starts."""
+    return Starting(resources, visitor)
 
 
 StartingDep = Annotated[Starting, Depends(starting)]

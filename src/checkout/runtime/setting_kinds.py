@@ -22,6 +22,9 @@ PREFIX = "CHECKOUT_"
 #: What a rate may be, in words.
 RATES = "a number, 1 to 1000, then /second, /minute, /hour or /day, such as 5/minute; or off"
 
+#: What a cap may be, in words.
+CAPS = "a number, 1 to 100000, or off"
+
 
 def setting(default: Any, description: str, allowed: str, **limits: Any) -> Any:
     """A setting: what it is, and what its value may be, both for the documents and for whoever set it wrong."""
@@ -41,6 +44,10 @@ def seconds(default: int, description: str, longest: int) -> Any:
 def text(default: str | None, description: str, allowed: str = "a text that is not empty") -> Any:
     """A text; an empty one is a mistake, not a default."""
     return setting(default, description, allowed, min_length=1)
+
+
+def _cap(value: object) -> object:
+    return None if value == "off" else value
 
 
 _RATE = re.compile(r"(?:[1-9]\d{0,2}|1000)/(?:second|minute|hour|day)|off")
@@ -140,6 +147,8 @@ Country = Annotated[str, AfterValidator(_country)]
 Currency = Annotated[str, AfterValidator(_currency)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
+#: So many at once; None for ``off``.
+Cap = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_cap)]
 #: Separated by commas, not JSON, as environments have lists; each as a network, also one address.
 Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_networks)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_origins)]

@@ -59,6 +59,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "23 s.",
         "context": {"of": "session", "limit": 5, "seconds": 60},
     },
+    "too_many_checkouts": {
+        "detail": "3 checkouts of this session are running, as many as may at once. Finish or cancel one of them.",
+        "context": {"of": "session", "limit": 3},
+    },
     "cart_locked": {"detail": "A checkout holds the cart: cancel it to change the cart.", "context": _CHECKOUT},
     "cart_ordered": {
         "detail": "The cart is order ORD-7K2M9QXW4T1B.",

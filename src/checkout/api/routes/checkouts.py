@@ -78,6 +78,7 @@ PING = 15
             "payment_declined",
             "payment_not_processed",
             "rate_limited",
+            "too_many_checkouts",
             *PHASES,
             *ENGINE,
             "checkout_busy",

@@ -2,7 +2,7 @@
 
 from pydantic_settings import BaseSettings
 
-from checkout.runtime.setting_kinds import RATES, Networks, Rate, RedisUrl, setting, text
+from checkout.runtime.setting_kinds import CAPS, RATES, Cap, Networks, Rate, RedisUrl, setting, text
 
 
 class LimitSettings(BaseSettings):
@@ -22,6 +22,8 @@ class LimitSettings(BaseSettings):
     rate_limit_payment_address: Rate | None = text(
         None, "Payments from an address, counted by themselves; unset: with RATE_LIMIT_ADDRESS", RATES
     )
+    max_running_checkouts: Cap = setting(3, "Checkouts that a customer or session runs at once", CAPS)
+    max_running_checkouts_address: Cap = setting(50, "Checkouts that run at once from an address", CAPS)
     redis_url: RedisUrl | None = text(
         None,
         "Redis or Valkey that counts for the rate limits; unset: PostgreSQL does",

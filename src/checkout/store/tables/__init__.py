@@ -7,7 +7,7 @@ from checkout.store.tables.catalogue import Price, Product, Variant
 from checkout.store.tables.checkouts import Checkout, CheckoutStep
 from checkout.store.tables.gateway import GatewayEvent, UnowedMoney
 from checkout.store.tables.idempotency import IdempotencyKey
-from checkout.store.tables.limits import RateLimitHits
+from checkout.store.tables.limits import CheckoutPlace, RateLimitHits
 from checkout.store.tables.orders import Order, OrderLine
 from checkout.store.tables.payments import PaymentAttempt
 from checkout.store.tables.prices import PriceChange, PriceSnapshot, PriceSnapshotLine
@@ -22,6 +22,7 @@ __all__ = [
     "CartAddress",
     "CartLine",
     "Checkout",
+    "CheckoutPlace",
     "CheckoutStep",
     "Coupon",
     "CouponRedemption",
