@@ -53,7 +53,8 @@ def remembered(dev: Dev) -> list[str]:
 
 
 def another_runs(dev: Dev, name: str, pid: int) -> bool:
-    return dev.pid(name) != pid
+    now = dev.described()[name]["pid"]  # None while the child is down
+    return now is not None and now != pid
 
 
 def is_ready(dev: Dev) -> bool:

@@ -7,8 +7,6 @@ from sqlalchemy import text
 from checkout.domain.words import Phase
 from checkout.runtime.database import Sessions
 
-NOW = datetime.now(UTC)
-
 #: Each state with the phases that it can show; ages and owners differ by row.
 _SHOP = """
 INSERT INTO carts (id, session_id, currency) SELECT 'c' || n, 's', 'EUR' FROM generate_series(1, :rows) n;
@@ -31,7 +29,8 @@ FROM (
 
 async def fill(sessions: Sessions, rows: int, states: list[str], step: int) -> None:
     """So many checkouts, one cart each, every ``step`` minutes into the past."""
-    given = {"rows": rows, "states": states, "phases": [str(one) for one in Phase], "now": NOW, "step": step}
+    now = datetime.now(UTC)  # of this call: ages that a query reads are those that the rows were given
+    given = {"rows": rows, "states": states, "phases": [str(one) for one in Phase], "now": now, "step": step}
     async with sessions() as session, session.begin():
         for statement in _SHOP.split(";\n"):
             if statement.strip():

@@ -14,8 +14,9 @@ from checkout.runtime.database import Sessions
 from checkout.store.listing import Filter, ListedCheckout, list_checkouts, listing
 from checkout.store.stuck import COMPENSATING, NOT_MOVING, OVERDUE, PARAMETERS, Patience
 from checkout.store.stuck import reason as stuck_reason
-from tests.store.many import NOW, fill
+from tests.store.many import fill
 
+NOW = datetime.now(UTC)
 PATIENCE = Patience(overdue_after=60, stuck_after=1800)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from checkout.cli.processes import KEEP_ALIVE
+
 
 @contextlib.contextmanager
 def serve(app: Any, port: int = 0) -> Iterator[str]:
@@ -23,7 +25,13 @@ def serve(app: Any, port: int = 0) -> Iterator[str]:
     listener.listen(100)  # who connects before the application is ready waits instead of being refused
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1, proxy_headers=False
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE,
+            proxy_headers=False,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http-server")
