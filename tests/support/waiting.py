@@ -10,11 +10,11 @@ T = TypeVar("T")
 LIMIT = 120.0
 
 
-async def eventually(ask: Callable[[], Awaitable[T]], what: str, *, every: float = 0.02) -> T:
-    """The first answer that counts as true. Raises AssertionError naming ``what`` after two minutes."""
-    end = time.monotonic() + LIMIT
+async def eventually(ask: Callable[[], Awaitable[T]], what: str, *, every: float = 0.02, limit: float = LIMIT) -> T:
+    """The first answer that counts as true. Raises AssertionError naming ``what`` after ``limit`` seconds."""
+    end = time.monotonic() + limit
     while time.monotonic() < end:
         if answer := await ask():
             return answer
         await asyncio.sleep(every)
-    raise AssertionError(f"not within {LIMIT:g} s: {what}")
+    raise AssertionError(f"not within {limit:g} s: {what}")

@@ -12,7 +12,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from checkout.domain.contract import COMPENSATION_OF, TRIED_LOCALLY, ActivityContract
+from checkout.domain.contract import COMPENSATION_OF, TRIED_ONCE, ActivityContract
 from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.store.steps import note_done, note_trouble
 
@@ -39,9 +39,10 @@ class Step:
 
     @property
     def attempts(self) -> int:
-        """The number of this attempt, counting the local one that came before."""
+        """The number of this attempt, counting the one that came before as an activity of its own."""
         info = activity.info()
-        return info.attempt + (not info.is_local and self.contract in TRIED_LOCALLY)
+        alone = info.is_local or (info.retry_policy is not None and info.retry_policy.maximum_attempts == 1)
+        return info.attempt + (not alone and self.contract in TRIED_ONCE)
 
     async def done(self) -> None:
         """It succeeded. Raises what the database raises: the activity is tried again, and finds itself done."""

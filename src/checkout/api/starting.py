@@ -70,7 +70,7 @@ class Starting:
                 raise CartOrdered(hold.order_reference)
             try:
                 async with self._line.turn(lambda: self._refuse_when_sold_out(owner, wanted)):
-                    return await self._once(owner, wanted, ttl, intent.part(number))
+                    return await self._once(owner, wanted, hold.items, ttl, intent.part(number))
             except _Closing as met:
                 number += met.begun
                 if not await self._reopened(owner, hold, give_up):
@@ -124,7 +124,7 @@ class Starting:
             OVERSELL_REFUSALS.labels(Phase.CART_VALIDATION).inc()
             raise Problem(failure.code, failure.detail, phase=Phase.CART_VALIDATION, context=failure.context)
 
-    async def _once(self, owner: Owner, wanted: Start, ttl: int, intent: Intent) -> Answered:
+    async def _once(self, owner: Owner, wanted: Start, items: str, ttl: int, intent: Intent) -> Answered:
         checkout_id, payment = new_checkout_id(wanted.cart_id, intent.seed), wanted.payment
         await self._places.take(wanted.cart_id, checkout_id, ttl)
         checkout = CheckoutInput(
@@ -136,6 +136,7 @@ class Starting:
             on_shortage=wanted.on_shortage,
             attempt_id=None if payment is None else await self._attempts.store(checkout_id, wanted.cart_id, payment),
             return_url=self._return_url(checkout_id),
+            items=items,
             limits=replace(self._limits(), ttl=ttl),
         )
         try:

@@ -110,12 +110,17 @@ COMPENSATION_OF = {
     Phase.STOCK_COMMIT: RESTOCK,
 }
 
-#: What only touches Postgres, and so is tried once as a local activity before it becomes a regular one.
-TRIED_LOCALLY: tuple[ActivityContract[Any, Any], ...] = (
+#: What is tried once as an activity of its own, a local one where it only touches Postgres, before one follows that is
+#: tried again and again.
+TRIED_ONCE: tuple[ActivityContract[Any, Any], ...] = (
     CART_VALIDATION,
     INVENTORY_RESERVATION,
     PRICE_LOCK,
+    PAYMENT_AUTHORIZATION,
+    PAYMENT_CHECK,
     ORDER_CREATION,
+    FUNDS_CHECK,
+    PAYMENT_CAPTURE,
     STOCK_COMMIT,
     RECORD_EXTENSION,
 )

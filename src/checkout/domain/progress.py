@@ -117,6 +117,8 @@ class Progress:
     #: The compensations that run now, and the last failure of what is waited for.
     running: list[str] = field(default_factory=list)
     trouble: str | None = None
+    #: Until when a call of the gateway is tried.
+    tried_until: datetime | None = None
     #: What ops should know beyond the state, oldest first.
     notes: list[str] = field(default_factory=list)
 
@@ -133,7 +135,7 @@ class Progress:
         """The checkout stands at ``state`` from ``now`` on."""
         self.state = state
         self.since = now
-        self.trouble = None
+        self.trouble = self.tried_until = None
         self.opening = self.opening and not self.at_rest
 
     def saw(self, result: Versioned) -> None:

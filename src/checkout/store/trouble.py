@@ -26,7 +26,7 @@ PATIENCE = 0.3
 
 _DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
 _TABLES: Mapping[str, SqlTable] = Table.metadata.tables
-#: PostgreSQL's own words, in English whatever the client: which row a statement stood before.
+#: PostgreSQL's own words for the row that a statement stood before; where lc_messages has others, the row is not named.
 _TUPLE = re.compile(r'tuple (\(\d+,\d+\)) in relation "([^"]+)"')
 _FAILING_ROW = re.compile(r"^Failing row contains \((.*)\)\.?$", re.DOTALL)
 #: Keys that say nothing to people, and what does.

@@ -1,13 +1,15 @@
 """What ops read about a checkout in the Temporal UI: current details in Markdown, and search attributes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from temporalio import workflow
 
 from checkout.domain.errors import Failure
+from checkout.domain.outlook import outlook
 from checkout.domain.progress import Progress
 from checkout.domain.times import rfc3339
-from checkout.domain.words import AT_GATEWAY, EXTENDABLE, State
+from checkout.domain.words import State
 from checkout.workflows import search
 
 
@@ -33,6 +35,16 @@ class Journal:
         self.progress.trouble = trouble
         self.publish()
 
+    def out_of_trouble(self) -> None:
+        """What had failed has succeeded."""
+        self.progress.trouble = None
+        self._describe()
+
+    def trying(self, until: datetime) -> None:
+        """A call of the gateway is tried until then."""
+        self.progress.tried_until = until
+        self._describe()
+
     def note(self, note: str) -> None:
         """What ops should know beyond the state."""
         self.progress.notes.append(f"{rfc3339(workflow.now())} {note}")
@@ -50,22 +62,26 @@ class Journal:
 
 
 def current_details(progress: Progress) -> str:
-    """State, since when and until when, the figures, what runs or fails, and notes. No personal data."""
-    until = f", until {rfc3339(progress.deadline)}" if progress.state in EXTENDABLE | AT_GATEWAY else ""
+    """What happened, what it waits for and until when, what ops can do, the figures, and notes. No personal data."""
+    seen = outlook(progress)
     rows = [
         ("Checkout", f"`{progress.checkout.checkout_id}`"),
         ("Total", _total(progress)),
-        ("Payment attempts left", str(progress.attempts_left)),
+        ("Payment attempts left", "" if progress.state.closed else str(progress.attempts_left)),
+        ("Deadline", "" if progress.state.closed else rfc3339(progress.deadline)),
         ("Order", f"`{progress.order_reference}`" if progress.order_reference else ""),
-        ("Running", ", ".join(f"`{name}`" for name in progress.running)),
         ("Last trouble", progress.trouble or ""),
         ("Last error", _failure(progress.last_error)),
         ("Failure", _failure(progress.failure)),
     ]
-    table = "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows if value)
-    notes = "\n".join(f"- {note}" for note in progress.notes)
-    heading = f"**{progress.state.label}** since {rfc3339(progress.since)}{until}"
-    return f"{heading}\n\n| | |\n|---|---|\n{table}" + (f"\n\n{notes}" if notes else "")
+    parts = [
+        f"**{progress.state.label}** since {rfc3339(progress.since)}",
+        seen.waits,
+        f"**Ops:** {seen.ops}" if seen.ops else "",
+        "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows if value)]),
+        "\n".join(f"- {note}" for note in progress.notes),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _total(progress: Progress) -> str:

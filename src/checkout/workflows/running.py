@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from checkout.domain.words import Outcome, Phase, State
 from checkout.workflows.details import Journal
 from checkout.workflows.failures import DeadlineReached, Interrupted, Stop, definite, failure_of
 from checkout.workflows.phases import run_local_first, run_regular
-from checkout.workflows.policies import DATABASE, GATEWAY
+from checkout.workflows.policies import DATABASE, GATEWAY, ONCE, Policy
 from checkout.workflows.saga import Saga
 
 #: What buyers are told when a phase found no more time; why, is in the details for ops.
@@ -92,9 +92,26 @@ class Running:
         )
 
     async def at_gateway(self, activity: ActivityContract[In, Out], argument: In, seconds: int) -> Out:
-        """A phase that calls the gateway, tried for so many seconds. Raises as ``run_regular`` does."""
+        """A phase that calls the gateway, tried for so many seconds. Raises as ``run_regular`` does.
+
+        As on the database there is one attempt first, so that one which fails is known here and shown to ops.
+        """
         until = workflow.now() + timedelta(seconds=seconds)
-        return await run_regular(activity, argument, GATEWAY, until=until, interrupted=lambda: self.interrupted)
+        self.journal.trying(until)
+        try:
+            return await self._at_gateway(activity, argument, replace(GATEWAY, retry=ONCE), until)
+        except DeadlineReached as trouble:
+            if workflow.now() >= until:
+                raise
+            self.journal.in_trouble(str(trouble))
+        result = await self._at_gateway(activity, argument, GATEWAY, until)
+        self.journal.out_of_trouble()
+        return result
+
+    async def _at_gateway(
+        self, activity: ActivityContract[In, Out], argument: In, policy: Policy, until: datetime
+    ) -> Out:
+        return await run_regular(activity, argument, policy, until=until, interrupted=lambda: self.interrupted)
 
     def failure(self, code: str, detail: str) -> Failure:
         """A failure of the phase that runs now, which is not the buyer's doing."""

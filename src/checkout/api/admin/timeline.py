@@ -6,14 +6,13 @@ from itertools import pairwise
 from typing import Literal
 
 from checkout.api.models import admin_checkout as models
-from checkout.domain.contract import COMPENSATION_OF, EVERY_ACTIVITY, TRIED_LOCALLY
+from checkout.domain.contract import COMPENSATION_OF, EVERY_ACTIVITY
 from checkout.domain.words import AT_REST, Phase, State
 from checkout.store.inspecting import AttemptRecord, EnteredState, Inspected, StepRecord
 
 #: The activities of a phase, beside the one of its name.
 _ALSO = {Phase.PAYMENT_AUTHORIZATION: ("payment_check",), Phase.PAYMENT_CAPTURE: ("funds_check",)}
 _PHASE_OF = {str(compensation.name): phase for phase, compensation in COMPENSATION_OF.items()}
-_TRIED_LOCALLY = frozenset(str(one.name) for one in TRIED_LOCALLY)
 _KNOWN = frozenset(str(one.name) for one in EVERY_ACTIVITY)
 
 
@@ -72,7 +71,7 @@ def _attempts(activity: str, steps: Mapping[str, StepRecord], pending: Mapping[s
     attempts = 1 if step is None else step.attempts
     error = None if step is None else step.last_error
     if now is not None:
-        attempts = max(attempts, now.attempt + (activity in _TRIED_LOCALLY))
+        attempts = max(attempts, now.attempt)
         error = now.last_failure or error
     return attempts, error
 

@@ -13,6 +13,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from checkout.api import engine as engines
 from checkout.api.engine import Engine, Run
 from checkout.api.models.admin_checkout import PendingActivity
+from checkout.domain.contract import TRIED_ONCE
+
+_TRIED_ONCE = frozenset(str(one.name) for one in TRIED_ONCE)
 
 #: What is said where Temporal says nothing.
 FORGOTTEN = "Temporal keeps this run no more: what is shown is what the rows say."
@@ -52,7 +55,7 @@ def _pending(one: Any) -> PendingActivity:
     running = one.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
     return PendingActivity(
         activity=one.activity_type.name,
-        attempt=max(1, one.attempt),
+        attempt=max(1, one.attempt) + (one.activity_type.name in _TRIED_ONCE and one.maximum_attempts != 1),
         running=running,
         last_failure=_sentence(one.last_failure) if failed else None,
         last_failure_at=_time(one.last_attempt_complete_time) if failed else None,

@@ -85,7 +85,7 @@ class PendingActivity(Answer):
     """An activity that runs now, or waits for its next attempt."""
 
     activity: str
-    attempt: int
+    attempt: Annotated[int, Field(description="The one that came before as an activity of its own is counted")]
     running: Annotated[bool, Field(description="Whether an attempt runs now")]
     last_failure: str | None
     last_failure_at: Time | None

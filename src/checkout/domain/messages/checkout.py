@@ -38,6 +38,8 @@ class CheckoutInput:
     attempt_id: str | None = None
     #: Where the buyer comes back to from a page of the gateway.
     return_url: str | None = None
+    #: What was in the cart when it was started, for people, such as ``2 MUG, 1 LAMP``.
+    items: str = ""
     limits: Limits = field(default_factory=Limits)
 
 
