@@ -67,3 +67,69 @@ def test_for_people_it_is_text() -> None:
 def test_a_traceback_tells_no_variables(format_: str) -> None:
     """They hold tokens and addresses."""
     assert "a-buyer's-token" not in "\n".join(_lines(format_))
+
+
+DATABASE = """
+import logging, structlog, psycopg
+from sqlalchemy.exc import IntegrityError
+from checkout.runtime.logs import configure_logs
+from checkout.runtime.settings import load_settings
+configure_logs(load_settings(log_format="{format}"), process="api")
+try:
+    try:
+        raise psycopg.errors.NotNullViolation("null value\\nDETAIL:  Failing row contains (ada@example.com)")
+    except psycopg.Error as error:
+        raise IntegrityError("INSERT", {{"email": "ada@example.com"}}, error) from error
+except IntegrityError:
+    structlog.get_logger("shop").exception("failed")
+    logging.getLogger("library").exception("failed as well")
+"""
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_an_error_of_the_database_repeats_no_values(format_: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DATABASE.format(format=format_)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "ada@example.com" not in done.stderr
+    assert done.stderr.count("NotNullViolation, SQLSTATE 23502") >= 4  # of two lines, both errors
+
+
+SDK = """
+import logging
+from types import SimpleNamespace
+from checkout.runtime.logs import configure_logs
+from checkout.runtime.settings import load_settings
+configure_logs(load_settings(log_format="json"), process="worker")
+logging.getLogger("temporalio.worker").warning("a task failed", extra={
+    "temporal_workflow": {"workflow_id": "checkout-cart_1", "run_id": "r", "workflow_type": "Checkout", "attempt": 2},
+    "__temporal_error_identifier": "WorkflowTaskFailure"})
+logging.getLogger("temporalio.core").warning("a call failed", extra={
+    "temporal_log": SimpleNamespace(fields={"run_id": "r", "error": "away"})})
+"""
+
+
+def test_what_the_sdk_says_has_our_names() -> None:
+    done = subprocess.run([sys.executable, "-c", SDK], capture_output=True, text=True, timeout=60, check=True)
+    task, call = ({**json.loads(line), "time": ""} for line in done.stderr.splitlines())
+    assert task == {
+        "event": "a task failed",
+        "level": "warning",
+        "logger": "temporalio.worker",
+        "process": "worker",
+        "time": "",
+        "workflow_id": "checkout-cart_1",
+        "cart_id": "cart_1",
+        "run_id": "r",
+        "workflow": "Checkout",
+        "attempt": 2,
+    }
+    assert call == {
+        "event": "a call failed",
+        "level": "warning",
+        "logger": "temporalio.core",
+        "process": "worker",
+        "time": "",
+        "run_id": "r",
+        "error": "away",
+    }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -16,8 +17,12 @@ from checkout.domain.messages import Authorization, CompensationInput
 from checkout.domain.words import Outcome, Phase
 from checkout.runtime import metrics
 
+log = structlog.get_logger(__name__)
+
 _PHASES = frozenset(phase.value for phase in Phase)
 _COMPENSATIONS = frozenset(one.name for one in COMPENSATION_OF.values())
+#: The code by which a compensation leaves a completed checkout alone.
+_COMPLETED = "checkout_completed"
 #: The code of a refusal for want of stock, whichever phase finds it.
 _SHORTAGE = "insufficient_stock"
 
@@ -33,6 +38,7 @@ class Attempt:
         """The first attempt of all, the local one of the first phase, begins the checkout."""
         if self.contract == CART_VALIDATION and activity.info().is_local and activity.info().attempt == 1:
             metrics.STARTED.inc()
+            log.info("checkout_begun")
 
     def done(self, given: Any, result: Any) -> None:
         """It succeeded."""
@@ -42,13 +48,15 @@ class Attempt:
         if isinstance(result, Authorization) and result.declined is not None:
             metrics.DECLINES.labels(result.declined.code).inc()
         if self.contract == STOCK_COMMIT:
-            metrics.ENDED.labels(Outcome.COMPLETED.value).inc()
+            _ended(Outcome.COMPLETED.value)
         elif self.contract == UNLOCK_CART:
-            metrics.ENDED.labels(_outcome(given)).inc()
+            _ended(_outcome(given), code=None if given.failure is None else given.failure.code)
 
     def failed(self, error: Exception) -> None:
         """It failed: for good, or to be made again."""
         definite = isinstance(error, ApplicationError) and error.non_retryable
+        if self.contract.name in _COMPENSATIONS and isinstance(error, ApplicationError) and error.type == _COMPLETED:
+            return  # there was nothing to give back
         self._count("refused" if definite else "retried")
         if isinstance(error, ApplicationError) and definite and self.contract.name in _PHASES:
             metrics.FAILURES.labels(self.contract.name, error.type).inc()
@@ -66,6 +74,11 @@ class Attempt:
         if info.attempt == 1:
             return time.monotonic() - self.begun
         return max(0.0, (datetime.now(UTC) - info.scheduled_time).total_seconds())
+
+
+def _ended(outcome: str, **also: Any) -> None:
+    metrics.ENDED.labels(outcome).inc()
+    log.info("checkout_ended", outcome=outcome, **also)
 
 
 def _outcome(given: CompensationInput) -> str:

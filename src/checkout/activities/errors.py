@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 
 from checkout.activities.counting import Attempt
+from checkout.activities.log_context import say_what_runs
 from checkout.activities.steps import step_of
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import DefiniteFailure
@@ -48,6 +49,7 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
         @activity.defn(name=str(contract.name))
         @functools.wraps(method)
         async def run(self: Owner, given: In) -> Out:
+            say_what_runs(contract, given)
             step, attempt = step_of(self, contract, given), Attempt(contract)
             try:
                 result = await _answer(self, contract, method(self, given))

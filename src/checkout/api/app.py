@@ -13,6 +13,7 @@ from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
 from checkout.api.idempotency import Idempotency
+from checkout.api.log_context import LogContext
 from checkout.api.metrics import Gauges
 from checkout.api.resources import Resources
 from checkout.api.routes import admin, admin_orders, carts, checkouts, health, metrics, orders, payments, products
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimits)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    app.add_middleware(LogContext)
     if settings.cors_origins:
         # The outermost, so that a page can read the problem of a refused body too.
         app.add_middleware(

@@ -11,6 +11,7 @@ from checkout.api.resources import Resources, ResourcesDep
 from checkout.domain.messages import UnowedInput
 from checkout.payments.adapters import event_reader
 from checkout.payments.events import BadSignature, Event
+from checkout.runtime.log_context import about_checkout
 from checkout.store import gateway_events
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,8 @@ class Receiving:
         )
         if received is None:
             return
+        if received.checkout_id is not None:
+            about_checkout(received.checkout_id)
         if received.awaited and received.cart_id is not None and received.attempt_id is not None:
             await self._engine.payment_changed(received.cart_id, received.attempt_id)
         elif received.late_money and event.payment_id and received.checkout_id and received.attempt_id:

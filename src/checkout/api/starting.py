@@ -27,6 +27,7 @@ from checkout.domain.ids import new_checkout_id
 from checkout.domain.messages import CheckoutInput, Limits, StartRequest
 from checkout.domain.shortage import insufficient_stock
 from checkout.domain.words import UNPRICED, Phase, State
+from checkout.runtime.log_context import about_checkout
 from checkout.runtime.metrics import OVERSELL_REFUSALS
 from checkout.store.checkouts import read_checkout
 from checkout.store.errors import CartOrdered
@@ -127,6 +128,7 @@ class Starting:
     async def _once(self, owner: Owner, wanted: Start, items: str, ttl: int, intent: Intent) -> Answered:
         checkout_id, payment = new_checkout_id(wanted.cart_id, intent.seed), wanted.payment
         await self._places.take(wanted.cart_id, checkout_id, ttl)
+        about_checkout(checkout_id)
         checkout = CheckoutInput(
             checkout_id=checkout_id,
             cart_id=wanted.cart_id,

@@ -72,10 +72,14 @@ def api() -> None:
 
     Example: `CHECKOUT_HTTP_PORT=9000 checkout api`
     """
+    from temporalio.runtime import Runtime
+
     from checkout.api.app import create_app
+    from checkout.runtime.temporal import sdk_runtime
 
     settings = settings_of_stack()
     configure_logs(settings, process="api")
+    Runtime.set_default(sdk_runtime())
     _serve(create_app(settings), settings, "http_port")
 
 

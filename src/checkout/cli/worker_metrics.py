@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import web
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import PrometheusConfig, Runtime
 
 from checkout.runtime.embedded.ports import free_port
 from checkout.runtime.metrics import CONTENT_TYPE, exposition
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
+from checkout.runtime.temporal import sdk_runtime
 
 #: Seconds that the SDK's own endpoint, which is in this process, may take.
 PATIENCE = 2.0
@@ -22,10 +23,10 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Served:
-    """Where the metrics are, and the SDK's runtime that counts for them; None where none are served."""
+    """Where the metrics are, if anywhere, and the SDK's runtime, which counts for them."""
 
+    runtime: Runtime
     url: str | None = None
-    runtime: Runtime | None = None
 
 
 @contextlib.asynccontextmanager
@@ -36,7 +37,7 @@ async def worker_metrics(settings: Settings) -> AsyncIterator[Served]:
     behind ours, so that Prometheus finds a worker at one address. Raises SettingsError where the port is taken.
     """
     if settings.worker_metrics_port is None:
-        yield Served()
+        yield Served(sdk_runtime())
         return
     runtime, sdk = _counting_runtime()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session:
@@ -45,7 +46,7 @@ async def worker_metrics(settings: Settings) -> AsyncIterator[Served]:
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         try:
-            yield Served(await _listen(runner, settings.host, settings.worker_metrics_port), runtime)
+            yield Served(runtime, await _listen(runner, settings.host, settings.worker_metrics_port))
         finally:
             await runner.cleanup()
 
@@ -58,7 +59,7 @@ def _counting_runtime() -> tuple[Runtime, str]:
             bind_address=address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
         )
         try:
-            return Runtime(telemetry=TelemetryConfig(metrics=metrics)), f"http://{address}/metrics"
+            return sdk_runtime(metrics), f"http://{address}/metrics"
         except (RuntimeError, ValueError):
             if number == TRIES:
                 raise

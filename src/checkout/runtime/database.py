@@ -82,6 +82,7 @@ def engine_for(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
+        hide_parameters=True,
     )
 
 

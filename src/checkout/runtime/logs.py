@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 
+from checkout.runtime.log_context import of_temporal
+from checkout.runtime.log_errors import as_document, as_text
 from checkout.runtime.settings import Settings
 
 #: Libraries that say at INFO what nobody asked for; Stripe's at DEBUG also what is sent, payment methods included.
 _QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING", "stripe": "WARNING"}
 
-#: Tracebacks without the local variables of their frames, which hold tokens and addresses, and are megabytes.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+_TRACEBACKS = structlog.processors.ExceptionRenderer(as_document)
 
 
 def configure_logs(settings: Settings, *, process: str) -> None:
@@ -27,6 +28,7 @@ def configure_logs(settings: Settings, *, process: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        of_temporal,
         _fields(process),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.StackInfoRenderer(),
@@ -57,7 +59,7 @@ def configure_logs(settings: Settings, *, process: str) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *(step for step in shared if not isinstance(step, structlog.stdlib.ExtraAdder)),
+            *(step for step in shared if step is not of_temporal and not isinstance(step, structlog.stdlib.ExtraAdder)),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -67,9 +69,7 @@ def configure_logs(settings: Settings, *, process: str) -> None:
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
-    return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
-    )
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=as_text)
 
 
 def _fields(process: str) -> structlog.types.Processor:

@@ -9,6 +9,9 @@ somebody else's.
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from checkout.domain.contract import COMPENSATION_OF
+from checkout.domain.words import Phase
+
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 REGISTRY = CollectorRegistry()
@@ -58,6 +61,17 @@ RATE_LIMIT_HITS = Counter(
 CACHE_READS = Counter(
     "checkout_cache_reads", "Reads of a cache, by its name: hit or miss", ["cache", "result"], registry=REGISTRY
 )
+
+# A counter that begins at its first event has no increase then: those whose labels are known begin at 0.
+for _outcome in ("completed", "failed", "refused", "expired", "cancelled"):
+    ENDED.labels(_outcome)
+for _phase in Phase:
+    PHASE_SECONDS.labels(_phase.value)
+for _compensation in COMPENSATION_OF.values():
+    for _result in ("done", "refused", "retried"):
+        COMPENSATIONS.labels(_compensation.name, _result)
+for _phase in (Phase.CART_VALIDATION, Phase.INVENTORY_RESERVATION):
+    OVERSELL_REFUSALS.labels(_phase.value)
 
 
 def rate_limit_hit(limit: str) -> None:

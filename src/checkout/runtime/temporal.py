@@ -1,13 +1,22 @@
 """The one way to reach Temporal: the same client and data converter for API, worker, command line and replay."""
 
+import logging
 import re
 from pathlib import Path
 
+from temporalio import activity, workflow
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.converter import DataConverter
-from temporalio.runtime import Runtime
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import TLSConfig
 
 from checkout.domain import search
@@ -39,6 +48,23 @@ async def connect(
             f"Temporal does not answer at {settings.temporal_address}: {_reason(error)}. "
             f"Does it run, and is {PREFIX}TEMPORAL_ADDRESS right?"
         ) from error
+
+
+def sdk_runtime(metrics: PrometheusConfig | None = None) -> Runtime:
+    """The SDK's threads for a process of ours: what they log looks as our own lines do; ``metrics``: where they count.
+
+    Raises RuntimeError where the address of the metrics is taken.
+    """
+    activity.logger.activity_info_on_message = False
+    workflow.logger.workflow_info_on_message = False
+    forwarding = LogForwardingConfig(
+        logger=logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    lines = LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding)
+    return Runtime(telemetry=TelemetryConfig(logging=lines, metrics=metrics))
 
 
 def data_converter() -> DataConverter:
