@@ -242,6 +242,7 @@ def test_what_only_temporal_tells_is_found() -> None:
             }
         },
     }
+    cases["worker_away"] = {"workflow": {"untaken_since": "2026-01-31T11:59:00Z"}}
     for code, changes in cases.items():
         assert [one.code for one in findings(seen(**changes))] == [code]
     closed = seen(workflow={"status": "terminated"}, state="completed")

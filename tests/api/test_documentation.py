@@ -48,7 +48,8 @@ def model_of(media: dict[str, Any]) -> type[BaseModel]:
 def read_events(example: str) -> None:
     for line in example.splitlines():
         if line.startswith("data: "):
-            checkouts.Checkout.model_validate_json(line.removeprefix("data: "))
+            data = line.removeprefix("data: ")
+            (admin.Changes if '{"ids"' in data else checkouts.Checkout).model_validate_json(data)
 
 
 def read_metrics(example: str) -> None:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from checkout.api import documentation_page, mailbox, problems
+from checkout.api import admin_page, documentation_page, mailbox, problems
 from checkout.api.admin_catalogue import CatalogueAdmin
 from checkout.api.bodies import BodyLimits
 from checkout.api.documentation import describe
@@ -54,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     documentation_page.install(app)
+    admin_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
     for resource in (products, carts, checkouts, orders, payments, admin, admin_orders, health, metrics):

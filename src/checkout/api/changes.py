@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 LOOK_WHEN_TOLD = 15.0
 #: Seconds between two looks while nobody tells.
 LOOK_WHEN_NOT_TOLD = 1.0
+#: So many changed checkouts are named to one who watches them all; of more he learns that any may have changed.
+MOST_NAMED = 50
 #: Seconds between two tries to listen, doubled up to the second figure.
 RECONNECT = (0.2, 5.0)
 
@@ -40,12 +42,39 @@ class Watch:
         self._changed.clear()
 
 
+class WatchAll(Watch):
+    """One who watches every checkout."""
+
+    def __init__(self, changes: "Changes") -> None:
+        super().__init__(changes)
+        self._seen: set[str] | None = set()
+
+    def saw(self, checkout_id: str) -> None:
+        """This one has changed."""
+        if self._seen is not None:
+            self._seen.add(checkout_id)
+            if len(self._seen) > MOST_NAMED:
+                self._seen = None
+        self.wake()
+
+    def missed(self) -> None:
+        """Nobody knows which have changed."""
+        self._seen = None
+        self.wake()
+
+    def take(self) -> set[str] | None:
+        """Those that changed since this was asked for the last time; None: any may have."""
+        seen, self._seen = self._seen, set()
+        return seen
+
+
 class Changes:
     """The watchers of this process."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._watches: dict[str, set[Watch]] = {}
+        self._watching_all: set[WatchAll] = set()
         #: Whether PostgreSQL tells this process of changes now.
         self.listening = False
 
@@ -62,6 +91,16 @@ class Changes:
             if not watches:
                 del self._watches[checkout_id]
 
+    @contextmanager
+    def watch_all(self) -> Iterator[WatchAll]:
+        """Be told of the changes of all checkouts from here on."""
+        watch = WatchAll(self)
+        self._watching_all.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watching_all.discard(watch)
+
     async def run(self) -> None:
         """Listen until cancelled, and again after each loss of the connection."""
         pause, longest = RECONNECT
@@ -74,6 +113,8 @@ class Changes:
                     async for change in changes:
                         for watch in self._watches.get(change.checkout_id, ()):
                             watch.wake()
+                        for everyone in self._watching_all:
+                            everyone.saw(change.checkout_id)
             except (psycopg.Error, OSError) as error:
                 if self.listening:
                     log.warning(
@@ -89,3 +130,5 @@ class Changes:
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake()
+        for everyone in self._watching_all:
+            everyone.missed()

@@ -11,6 +11,11 @@ from checkout.api.problems import Problem
 from checkout.api.reading import Reading
 from checkout.store.owner import Owner
 
+#: Seconds between two pings of a stream.
+PING = 15
+#: A stream is neither kept nor gathered by whoever stands between.
+NOT_KEPT = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
 
 async def events(
     reading: Reading,
@@ -27,7 +32,7 @@ async def events(
     """
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else -1
     with changes.watch(first.id) as watch:
-        wake_to_stop = asyncio.create_task(_then(stopping, watch.wake))
+        wake_to_stop = asyncio.create_task(then(stopping, watch.wake))
         try:
             shown: LiveCheckout | None = first
             while not stopping.is_set():
@@ -42,7 +47,8 @@ async def events(
             wake_to_stop.cancel()
 
 
-async def _then(event: anyio.Event, act: Callable[[], None]) -> None:
+async def then(event: anyio.Event, act: Callable[[], None]) -> None:
+    """Act once the event has come."""
     await event.wait()
     act()
 

@@ -6,6 +6,7 @@ show them as they are.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from checkout.api.admin.workflow import AWAY, FORGOTTEN
 from checkout.api.models.admin_checkout import InspectedCheckout, PendingActivity
@@ -59,8 +60,9 @@ def away(evidence: Evidence) -> Sequence[Finding]:
                 remedy="Bring the Temporal server back: the checkout goes on by itself then.",
             )
         ]
-    if evidence.polling is False and not evidence.found.state.closed:
-        detail = "No worker asks for work, so nothing of the checkout goes on."
+    waits = _untaken(evidence.found)
+    if waits or (evidence.polling is False and not evidence.found.state.closed):
+        detail = waits or "No worker asks for work, so nothing of the checkout goes on."
         remedy = "Start a worker (`checkout worker`), or look at its log: the checkout goes on by itself then."
         return [Finding(code="worker_away", detail=detail, remedy=remedy)]
     return []
@@ -165,6 +167,9 @@ _MENDS = {
     "captured_differs": "Compare the payment at the gateway with the order, and refund or collect the difference.",
 }
 
+#: A worker that is there takes a task within this; that of one which died goes to another after 10 s.
+TAKEN_WITHIN = timedelta(seconds=15)
+
 #: What to do where the payment gateway is away.
 GATEWAY_REMEDY = "See that the payment gateway answers where the shop's settings say, and that it takes the shop's key."
 
@@ -173,6 +178,13 @@ _CAUSES = {
     "gateway_unavailable": "See that the payment gateway answers and takes the shop's key",
     "database_error": "See that PostgreSQL answers, and look at the worker's log for the statement",
 }
+
+
+def _untaken(found: InspectedCheckout) -> str | None:
+    since = found.workflow.untaken_since
+    if since is None or found.server_time - since < TAKEN_WITHIN:
+        return None
+    return f"No worker has taken the workflow's next task since {rfc3339(since)}."
 
 
 def _failing(one: PendingActivity, checkout_id: str) -> Finding:

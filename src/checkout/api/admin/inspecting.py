@@ -71,6 +71,7 @@ class Inspecting:
             status=seen.status,
             pending_activities=seen.pending,
             failed_tasks=seen.failed_tasks,
+            untaken_since=seen.untaken_since,
             note=seen.note,
         )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState
 from temporalio.api.failure.v1 import Failure
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -29,6 +29,7 @@ class Seen:
     status: str | None = None
     pending: list[PendingActivity] | None = None
     failed_tasks: int | None = None
+    untaken_since: datetime | None = None
     note: str | None = None
 
 
@@ -47,7 +48,14 @@ async def look(engine: Engine, run: Run) -> Seen:
         pending=[_pending(one) for one in raw.pending_activities],
         # The attempt that is under way has not failed yet.
         failed_tasks=max(0, raw.pending_workflow_task.attempt - 1),
+        untaken_since=_untaken(raw.pending_workflow_task),
     )
+
+
+def _untaken(task: Any) -> datetime | None:
+    if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED or task.attempt > 1:
+        return None
+    return _time(task.scheduled_time)
 
 
 def _pending(one: Any) -> PendingActivity:

@@ -54,6 +54,20 @@ class CheckoutsQuery(BaseModel):
     limit: Limit = 50
 
 
+#: What a stream of changes looks like.
+EVENTS = (
+    'event: changes\ndata: {"ids": null}\n\nevent: changes\ndata: {"ids": ["chk_4x8pk2mvq0tz9d3h7wca_8n2c5rk1fy"]}\n\n'
+)
+
+
+class Changes(BaseModel):
+    """The data of an event: which checkouts have changed; null where any may have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] | None
+
+
 class ActionsQuery(BaseModel):
     """Filters of the log."""
 

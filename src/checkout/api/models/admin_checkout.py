@@ -103,6 +103,9 @@ class Workflow(Answer):
     failed_tasks: Annotated[
         int | None, Field(description="More than 0: the workflow's code fails, or does not fit its history")
     ]
+    untaken_since: Annotated[
+        Time | None, Field(description="Since when a task of it waits for a worker; null where none does")
+    ]
     note: str | None
 
 
@@ -229,6 +232,7 @@ INSPECTED: dict[str, Any] = {
         "status": "completed",
         "pending_activities": [],
         "failed_tasks": 0,
+        "untaken_since": None,
         "note": None,
     },
 }

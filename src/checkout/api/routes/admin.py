@@ -2,14 +2,18 @@
 
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Query, Response
+from sse_starlette import EventSourceResponse
 
 from checkout.api.admin.diagnosing import DiagnosingDep
+from checkout.api.admin.events import events
 from checkout.api.admin.inspecting import InspectingDep
 from checkout.api.admin.listing import ListingDep
 from checkout.api.admin.repairing import RepairingDep
 from checkout.api.admin.statistics import statistics
 from checkout.api.documentation import ACTING, ADMIN, BODY, ENGINE, STORED, answer_of, problems
+from checkout.api.events import NOT_KEPT, PING
 from checkout.api.models import admin as models
 from checkout.api.models.admin_checkout import InspectedCheckout
 from checkout.api.models.checkouts import Nothing
@@ -143,6 +147,37 @@ async def figures(
 ) -> Statistics:
     """What runs now, and what ended within the last hours: how, in which phase, and how long it took."""
     return await statistics(resources, query.hours)
+
+
+@router.get(
+    "/events",
+    summary="Watch all checkouts",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "Which checkouts have changed, once a second at most",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": models.EVENTS}},
+        },
+        **problems(*ADMIN),
+    },
+)
+async def watch(
+    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
+    resources: ResourcesDep,
+) -> EventSourceResponse:
+    """Server-sent events named ``changes``: ids of checkouts that have changed, or null where any may have.
+
+    The first one is null: look at what you show, and again at each event. Read it by ``fetch``, as the token is sent in
+    the header.
+    """
+    stopping = anyio.Event()
+    return EventSourceResponse(
+        events(resources.changes, stopping),
+        ping=PING,
+        headers=NOT_KEPT,
+        shutdown_event=stopping,
+        shutdown_grace_period=1,
+    )
 
 
 @router.get("/actions", summary="What admins did", responses=problems(*LOOKING))

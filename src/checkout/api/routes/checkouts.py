@@ -8,7 +8,7 @@ from sse_starlette import EventSourceResponse
 
 from checkout.api.asking import AskingDep
 from checkout.api.documentation import BODY, ENGINE, SESSION, answer, problems
-from checkout.api.events import events
+from checkout.api.events import NOT_KEPT, PING, events
 from checkout.api.idempotency import IntentDep
 from checkout.api.models import checkouts as models
 from checkout.api.models.carts import COUPON_PROBLEMS
@@ -51,9 +51,6 @@ PHASES = (
     *PAYING,
     *COUPON_PROBLEMS,
 )
-
-#: Seconds between two pings of a stream.
-PING = 15
 
 
 @router.post(
@@ -134,7 +131,7 @@ async def watch(
     return EventSourceResponse(
         events(reading, resources.changes, owner, first, last_event_id, stopping),
         ping=PING,
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers=NOT_KEPT,
         shutdown_event=stopping,
         shutdown_grace_period=1,
     )
