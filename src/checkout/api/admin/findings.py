@@ -190,9 +190,8 @@ def _untaken(found: InspectedCheckout) -> str | None:
 def _failing(one: PendingActivity, checkout_id: str) -> Finding:
     kind = (one.last_failure or "").partition(":")[0]
     cause = _CAUSES.get(kind, "Mend what it says; the worker's log has more")
-    failed = one.attempt if not one.running else one.attempt - 1
     following = "" if one.next_try_at is None else f" The next attempt is at {rfc3339(one.next_try_at)}."
-    often, last = _times(max(1, failed)), (one.last_failure or "").rstrip(" .:")
+    often, last = _times(max(1, one.attempt - 1)), (one.last_failure or "").rstrip(" .:")
     return Finding(
         code="activity_failing",
         detail=f"{one.activity} has failed {often}, the last time with: {last}.{following}",

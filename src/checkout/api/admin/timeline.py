@@ -71,7 +71,7 @@ def _attempts(activity: str, steps: Mapping[str, StepRecord], pending: Mapping[s
     attempts = 1 if step is None else step.attempts
     error = None if step is None else step.last_error
     if now is not None:
-        attempts = max(attempts, now.attempt)
+        attempts = max(attempts, now.attempt if now.running else now.attempt - 1)
         error = now.last_failure or error
     return attempts, error
 

@@ -85,7 +85,13 @@ class PendingActivity(Answer):
     """An activity that runs now, or waits for its next attempt."""
 
     activity: str
-    attempt: Annotated[int, Field(description="The one that came before as an activity of its own is counted")]
+    attempt: Annotated[
+        int,
+        Field(
+            description="Which attempt runs, or is the next: those before it have failed, also the one that came "
+            "before as an activity of its own"
+        ),
+    ]
     running: Annotated[bool, Field(description="Whether an attempt runs now")]
     last_failure: str | None
     last_failure_at: Time | None
