@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +11,10 @@ import httpx
 import psycopg
 import pytest
 
-from checkout.runtime.embedded.ports import free_port
 from checkout.runtime.settings import Settings
 from tests.api.buyer import Buyer
-from tests.api.conftest import ADMIN_TOKEN, SECRET_KEY
 from tests.api.problem import problem
-from tests.support.waiting import eventually
+from tests.api.process import api_process
 from tests.workflows.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -141,40 +137,14 @@ async def test_twenty_watch_one_checkout(http: httpx.AsyncClient, stage: Stage) 
 async def test_a_stream_ends_whole_when_the_api_is_told_to_stop(
     stage: Stage, api_settings: Settings, tmp_path: Path
 ) -> None:
-    port = free_port()
-    environment = {
-        "CHECKOUT_DATA_DIR": str(tmp_path),
-        "CHECKOUT_HTTP_PORT": str(port),
-        "CHECKOUT_DATABASE_URL": api_settings.require_database_url(),
-        "CHECKOUT_TEMPORAL_ADDRESS": api_settings.temporal_address,
-        "CHECKOUT_TEMPORAL_NAMESPACE": api_settings.temporal_namespace,
-        "CHECKOUT_TEMPORAL_TASK_QUEUE": api_settings.temporal_task_queue,
-        "CHECKOUT_SECRET_KEY": SECRET_KEY,
-        "CHECKOUT_ADMIN_TOKEN": ADMIN_TOKEN,
-    }
-    command = [sys.executable, "-c", "from checkout.cli.main import main; main()", "api"]
-    process = await asyncio.create_subprocess_exec(*command, env=os.environ | environment)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=GENEROUS) as there:
-
-            async def up() -> bool:
-                try:
-                    return (await there.get("/health/live")).status_code == 200
-                except httpx.ConnectError:
-                    return False
-
-            await eventually(up, "the API answers")
-            buyer = Buyer(there, await stage.cart())
-            checkout_id = await buyer.started()
-            async with watching(buyer, there, checkout_id) as stream:
-                assert await stream.next()
-                process.terminate()
-                assert await stream.rest() == []  # httpx raises where an answer is cut off
+    async with api_process(api_settings, tmp_path) as (process, there):
+        buyer = Buyer(there, await stage.cart())
+        checkout_id = await buyer.started()
+        async with watching(buyer, there, checkout_id) as stream:
+            assert await stream.next()
+            process.terminate()
+            assert await stream.rest() == []  # httpx raises where an answer is cut off
         assert await asyncio.wait_for(process.wait(), GENEROUS) == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def test_only_its_owner_watches(http: httpx.AsyncClient, stage: Stage) -> None:

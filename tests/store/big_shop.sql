@@ -87,4 +87,7 @@ SELECT 'g', 'p' || id, 1, id, 'a' || id, 1, 'EUR' FROM checkouts WHERE id LIKE '
 INSERT INTO rate_limit_hits (key, hits, expires_at)
 SELECT 'h' || n, ARRAY[now()], now() + n * interval '1 second' FROM generate_series(1, 5000) n;
 
+INSERT INTO minute_counts (minute, name, number)
+SELECT now() - n * interval '1 minute', 'limited', 1 FROM generate_series(1, 10000) n;
+
 ANALYZE;

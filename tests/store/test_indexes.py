@@ -7,7 +7,7 @@ import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions
-from checkout.store import carts, idempotency, rate_limits
+from checkout.store import carts, counts, idempotency, rate_limits
 from checkout.store.catalogue import get_product
 from checkout.store.checkouts import read_checkout, read_running_checkout
 from checkout.store.inspecting import inspect_checkout
@@ -61,6 +61,9 @@ async def test_no_statement_reads_a_whole_table(
             await rate_limits.acquire(session, "k", limit=5, window=60)
             await rate_limits.read_window(session, "k", 60)
             await rate_limits.forget_old(session)
+            await counts.add(session, {counts.Counted.LIMITED: 1})
+            await counts.read(session, 24)
+            await counts.forget_old(session)
 
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute(BIG_SHOP.read_bytes())

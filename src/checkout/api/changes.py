@@ -1,16 +1,20 @@
-"""Wakes those who watch a checkout when it changes: by one LISTEN connection, or by looks at intervals."""
+"""Tells of changes of checkouts, by one LISTEN connection: wakes who watches one, and has caches drop it."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import psycopg
 import structlog
 
-from checkout.store.changes import listen
+from checkout.store.changes import Echo, listen
 
 log = structlog.get_logger(__name__)
 
+#: Seconds for which what was told counts as all there is: older echoes say nothing about now.
+FRESH = 1.0
 #: Seconds between two looks while changes are told, in case one was lost.
 LOOK_WHEN_TOLD = 15.0
 #: Seconds between two looks while nobody tells.
@@ -19,6 +23,16 @@ LOOK_WHEN_NOT_TOLD = 1.0
 MOST_NAMED = 50
 #: Seconds between two tries to listen, doubled up to the second figure.
 RECONNECT = (0.2, 5.0)
+
+
+class Audience(Protocol):
+    """What is told of every change."""
+
+    def told(self, checkout_id: str) -> None:
+        """This checkout has changed."""
+
+    def missed(self) -> None:
+        """Any checkout may have changed."""
 
 
 class Watch:
@@ -34,12 +48,17 @@ class Watch:
 
     async def changed(self) -> None:
         """Return when the checkout may have changed, or it is time for a look anyway."""
-        try:
-            async with asyncio.timeout(LOOK_WHEN_TOLD if self._changes.listening else LOOK_WHEN_NOT_TOLD):
-                await self._changed.wait()
-        except TimeoutError:
-            return
-        self._changed.clear()
+        look_at = time.monotonic() + LOOK_WHEN_TOLD
+        while time.monotonic() < look_at:
+            try:
+                async with asyncio.timeout(LOOK_WHEN_NOT_TOLD):
+                    await self._changed.wait()
+            except TimeoutError:
+                if not self._changes.fresh:
+                    return
+            else:
+                self._changed.clear()
+                return
 
 
 class WatchAll(Watch):
@@ -69,14 +88,25 @@ class WatchAll(Watch):
 
 
 class Changes:
-    """The watchers of this process."""
+    """The watchers of this process, and its caches."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._watches: dict[str, set[Watch]] = {}
         self._watching_all: set[WatchAll] = set()
+        self._audiences: list[Audience] = []
         #: Whether PostgreSQL tells this process of changes now.
         self.listening = False
+        self._told_until = 0.0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this process has been told of all that changed until a moment ago: :data:`FRESH` seconds at most."""
+        return self.listening and time.monotonic() - self._told_until <= FRESH
+
+    def tell(self, audience: Audience) -> None:
+        """Tell it of all changes from here on."""
+        self._audiences.append(audience)
 
     @contextmanager
     def watch(self, checkout_id: str) -> Iterator[Watch]:
@@ -109,12 +139,12 @@ class Changes:
                 async with listen(self._database_url) as changes:
                     self.listening = True
                     pause = RECONNECT[0]
-                    self._wake_all()  # what changed before is told to nobody
+                    self._miss_all()  # what changed before is told to nobody
                     async for change in changes:
-                        for watch in self._watches.get(change.checkout_id, ()):
-                            watch.wake()
-                        for everyone in self._watching_all:
-                            everyone.saw(change.checkout_id)
+                        if isinstance(change, Echo):
+                            self._told_until = change.sent
+                        else:
+                            self._changed(change.checkout_id)
             except (psycopg.Error, OSError) as error:
                 if self.listening:
                     log.warning(
@@ -122,11 +152,21 @@ class Changes:
                     )
             finally:
                 self.listening = False
-            self._wake_all()
+            self._miss_all()
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 
-    def _wake_all(self) -> None:
+    def _changed(self, checkout_id: str) -> None:
+        for audience in self._audiences:
+            audience.told(checkout_id)
+        for watch in self._watches.get(checkout_id, ()):
+            watch.wake()
+        for everyone in self._watching_all:
+            everyone.saw(checkout_id)
+
+    def _miss_all(self) -> None:
+        for audience in self._audiences:
+            audience.missed()
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake()

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from checkout.api.cache import STATUS_SECONDS, Entry
 from checkout.api.engine import Run
+from checkout.api.kept import Kept, holds_for
 from checkout.api.models.base import Failure
 from checkout.api.models.checkouts import LiveCheckout
 from checkout.api.problems import Problem
@@ -25,10 +27,15 @@ class Reading:
 
     def __init__(self, resources: Resources) -> None:
         self._database, self._engine = resources.database, resources.engine
+        self._caches = resources.caches
         self._max_ttl = resources.settings.max_ttl
 
-    async def get(self, owner: Owner | None, checkout_id: str, *, live: bool = False) -> LiveCheckout:
+    async def get(
+        self, owner: Owner | None, checkout_id: str, *, live: bool = False, keep: bool = False
+    ) -> LiveCheckout:
         """The checkout of this id; ``live``: as its workflow has it too, the higher version answering.
+
+        ``keep``: for those who ask for its status next. Whoever has changed something reads without it.
 
         Raises Problem ``checkout_not_found``, never for an id that was once answered to its session; 503 where neither
         database nor workflow answers.
@@ -37,19 +44,35 @@ class Reading:
         if cart_id is None:
             raise not_found()
         try:
-            record = await self._database.read_directly(lambda session: read_checkout(session, checkout_id))
+            read = await self._read(checkout_id, keep=keep)
         except Problem as away:
             return await self._without_database(owner, cart_id, checkout_id, away)
-        if record is None:
+        if read is None:
             return await self._without_row(owner, cart_id, checkout_id)
+        record, answer = read
         if owner is not None and not record.owned_by(owner):
             raise not_found()
-        answer = record_answer(record, self._max_ttl)
         if live and not record.state.closed:
             run = run_of(record)
             view, trouble = await asyncio.gather(self._engine.view(run), self._engine.trouble(run))
             return live_answer(answer, view, trouble, self._max_ttl)
         return answer
+
+    async def _read(self, checkout_id: str, *, keep: bool) -> tuple[CheckoutRecord, LiveCheckout] | None:
+        """The row and its answer; from here on this process shows nothing older."""
+        statuses = self._caches.statuses
+        with statuses.reading(checkout_id) as read:
+            record = await self._database.read_directly(lambda session: read_checkout(session, checkout_id))
+            if record is None:
+                return None
+            answer = record_answer(record, self._max_ttl)
+            if keep:
+                statuses.seen(checkout_id, record.version)
+                lasts = holds_for(answer, STATUS_SECONDS)
+                statuses.keep(checkout_id, read, Entry(Kept.of(record, answer), record.version, lasts))
+            else:
+                self._caches.seen(checkout_id, record.version)
+            return record, answer
 
     async def run(self, owner: Owner | None, checkout_id: str) -> Run:
         """The run of a checkout, to be asked for something. Raises Problem as :meth:`get` does."""

@@ -9,12 +9,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from checkout.api.cache import Caches
 from checkout.api.changes import Changes
 from checkout.api.database import Database
 from checkout.api.engine import Engine
 from checkout.api.line import Line
+from checkout.api.problems import Problem
 from checkout.api.protection.limiting import RateLimits
 from checkout.api.protection.windows import Windows
+from checkout.api.tally import Tally
 from checkout.runtime.database import create_engine
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
@@ -34,6 +37,8 @@ class Resources:
     #: Where starts wait for their turn.
     line: Line
     rate_limits: RateLimits
+    caches: Caches
+    tally: Tally
 
     @classmethod
     @asynccontextmanager
@@ -44,7 +49,9 @@ class Resources:
         database = Database(pool)
         windows = Windows(database, None if settings.redis_url is None else settings.redis_url.get_secret_value())
         changes = Changes(settings.require_database_url())
-        listening = asyncio.create_task(changes.run())
+        tally = Tally(database)
+        caches = Caches(changes, tally)
+        running = [asyncio.create_task(changes.run()), asyncio.create_task(tally.run())]
         try:
             yield cls(
                 settings,
@@ -54,13 +61,17 @@ class Resources:
                 PriceRules.of(settings),
                 pool,
                 Line(),
-                RateLimits(settings, windows),
+                RateLimits(settings, windows, tally),
+                caches,
+                tally,
             )
         finally:
             await windows.close()
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+            with suppress(Problem):
+                await tally.flush()
             await pool.dispose()
 
 

@@ -43,7 +43,7 @@ class Starting:
 
     def __init__(self, resources: Resources, visitor: Visitor) -> None:
         self._database, self._engine = resources.database, resources.engine
-        self._places = Places(resources.database, resources.settings, visitor)
+        self._places = Places(resources, visitor)
         self._changes, self._settings = resources.changes, resources.settings
         self._line = resources.line
         self._attempts = Attempts(resources.database, resources.settings)

@@ -9,7 +9,7 @@ from limits import RateLimitItem, parse
 from checkout.api.problems import Problem
 from checkout.api.protection.visitors import Visitor
 from checkout.api.protection.windows import Windows
-from checkout.runtime.metrics import rate_limit_hit
+from checkout.api.tally import Tally
 from checkout.runtime.settings import Settings
 
 
@@ -32,8 +32,8 @@ class Limit:
 class RateLimits:
     """The limits of the settings. A request counts for its customer or session first, then for its address."""
 
-    def __init__(self, settings: Settings, windows: Windows) -> None:
-        self._windows = windows
+    def __init__(self, settings: Settings, windows: Windows, tally: Tally) -> None:
+        self._windows, self._tally = windows, tally
         self._for_subject = {endpoint: _limit(settings, endpoint) for endpoint in Endpoint}
         self._for_address = {endpoint: _limit(settings, endpoint, "_address") for endpoint in Endpoint}
 
@@ -50,7 +50,7 @@ class RateLimits:
             return
         wait = await self._windows.hit(limit.item, limit.name, kind, key)
         if wait is not None:
-            rate_limit_hit(limit.name)
+            self._tally.rate_limit_hit(limit.name)
             raise _refusal(limit, kind, wait)
 
 

@@ -2,19 +2,18 @@
 
 from datetime import UTC, datetime
 
-from checkout.api.database import Database
 from checkout.api.problems import Problem
 from checkout.api.protection.visitors import Visitor
-from checkout.runtime.metrics import rate_limit_hit
-from checkout.runtime.settings import Settings
+from checkout.api.resources import Resources
 from checkout.store import places
 
 
 class Places:
     """The places of one visitor's checkouts."""
 
-    def __init__(self, database: Database, settings: Settings, visitor: Visitor) -> None:
-        self._database, self._visitor = database, visitor
+    def __init__(self, resources: Resources, visitor: Visitor) -> None:
+        self._database, self._tally, self._visitor = resources.database, resources.tally, visitor
+        settings = resources.settings
         self._most = settings.max_running_checkouts
         self._most_of_address = settings.max_running_checkouts_address
 
@@ -47,7 +46,7 @@ class Places:
 
     def _refusal(self, full: places.Full) -> Problem:
         by_address = full.of == "address"
-        rate_limit_hit("max_running_checkouts_address" if by_address else "max_running_checkouts")
+        self._tally.rate_limit_hit("max_running_checkouts_address" if by_address else "max_running_checkouts")
         kind, most = ("address", self._most_of_address) if by_address else (self._visitor.kind, self._most)
         whose = "from this address" if by_address else f"of this {kind}"
         return Problem(

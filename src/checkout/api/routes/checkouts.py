@@ -10,6 +10,7 @@ from checkout.api.asking import AskingDep
 from checkout.api.documentation import BODY, ENGINE, SESSION, answer, problems
 from checkout.api.events import NOT_KEPT, PING, events
 from checkout.api.idempotency import IntentDep
+from checkout.api.kept_route import KeptRoute
 from checkout.api.models import checkouts as models
 from checkout.api.models.carts import COUPON_PROBLEMS
 from checkout.api.paths import CheckoutId
@@ -96,12 +97,24 @@ async def start(
     return checkout
 
 
-@router.get("/{checkout_id}", summary="A checkout", responses=problems(*READING))
 async def get(
     checkout_id: CheckoutId, query: Annotated[models.CheckoutQuery, Query()], owner: OwnerDep, reading: ReadingDep
 ) -> models.LiveCheckout:
-    """By its row; ``live=true`` asks the workflow as well and adds what it waits for, the higher version answering."""
-    return await reading.get(owner, checkout_id, live=query.live)
+    """By its row, or what is kept of it for at most 30 seconds unless it changes.
+
+    ``live=true`` asks the workflow as well and adds what it waits for, the higher version answering.
+    """
+    return await reading.get(owner, checkout_id, live=query.live, keep=not query.live)
+
+
+router.add_api_route(
+    "/{checkout_id}",
+    get,
+    methods=["GET"],
+    summary="A checkout",
+    responses=problems(*READING),
+    route_class_override=KeptRoute,
+)
 
 
 @router.get(

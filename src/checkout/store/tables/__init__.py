@@ -5,6 +5,7 @@ from checkout.store.tables.base import Table
 from checkout.store.tables.carts import Cart, CartAddress, CartLine
 from checkout.store.tables.catalogue import Price, Product, Variant
 from checkout.store.tables.checkouts import Checkout, CheckoutStep
+from checkout.store.tables.counts import MinuteCount
 from checkout.store.tables.gateway import GatewayEvent, UnowedMoney
 from checkout.store.tables.idempotency import IdempotencyKey
 from checkout.store.tables.limits import CheckoutPlace, RateLimitHits
@@ -29,6 +30,7 @@ __all__ = [
     "ExchangeRate",
     "GatewayEvent",
     "IdempotencyKey",
+    "MinuteCount",
     "Order",
     "OrderLine",
     "PaymentAttempt",
