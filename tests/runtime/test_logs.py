@@ -95,6 +95,33 @@ def test_an_error_of_the_database_repeats_no_values(format_: str) -> None:
     assert done.stderr.count("NotNullViolation, SQLSTATE 23502") >= 4  # of two lines, both errors
 
 
+GROUP = """
+import structlog, psycopg
+from sqlalchemy.exc import OperationalError
+from checkout.runtime.logs import configure_logs
+from checkout.runtime.settings import load_settings
+configure_logs(load_settings(log_format="{format}"), process="api")
+said = OperationalError("INSERT", {{"email": "ada@example.com"}}, psycopg.errors.NotNullViolation("ada@example.com"))
+try:
+    try:
+        raise ExceptionGroup("of a stream", [said, psycopg.OperationalError()])
+    except ExceptionGroup as group:
+        raise RuntimeError("it broke") from group
+except RuntimeError:
+    structlog.get_logger("shop").exception("failed")
+"""
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_nor_does_one_in_a_group(format_: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GROUP.format(format=format_)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "ada@example.com" not in done.stderr
+    assert "NotNullViolation, SQLSTATE 23502" in done.stderr
+    assert "it broke" in done.stderr  # and is not cut up by the error that says nothing
+
+
 SDK = """
 import logging
 from types import SimpleNamespace
