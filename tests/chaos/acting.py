@@ -25,6 +25,8 @@ from tests.workflows.outcome import assert_all_or_nothing
 LIMITS = Limits(funds_timeout=3600, funds_poll=1800)
 #: Beyond every time that a checkout has.
 LONG = timedelta(hours=6)
+#: Failures by which a checkout ends whose gateway moved another amount than it was asked for.
+NOTICED = frozenset({"authorized_amount_differs", "captured_amount_differs"})
 #: Real seconds that a moment is given before the next one begins, whatever of it is still under way; that the buyer
 #: waits for a page; and after which a run that has not ended never will.
 MOMENT, PAGE, END = 0.4, 1.0, 45.0
@@ -45,7 +47,7 @@ class Acting:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def play(self) -> str:
-        """The whole run; gives the state that it ended in. Raises AssertionError."""
+        """The whole run; gives the state that it ended in, or the failure of NOTICED. Raises AssertionError."""
         await self._begin()
         for moment in self.plan.moments:
             await self._all_at_once(moment)
@@ -235,8 +237,10 @@ class Acting:
         assert not answers, f"the shop answered events with {answers}"
         await self._held_one_authorization_at_a_time()
         await self._ran_without_a_fault()
+        await self._theatre.check(self._lane)
         self.log.append(f"-> {row['state']}")
-        return str(row["state"])
+        failure = (row["failure"] or {}).get("code")
+        return failure if failure in NOTICED else str(row["state"])
 
     async def _held_one_authorization_at_a_time(self) -> None:
         """An attempt is settled before another is confirmed, so a buyer's account is never charged twice, not for a

@@ -15,7 +15,7 @@ from checkout.domain.contract import ActivityContract
 CARD, SECURE, PAYPAL, TRANSFER = "tok_visa", "tok_3ds", "paypal", "bank_transfer"
 METHODS = (CARD, SECURE, PAYPAL, TRANSFER)
 #: What another payment may be made with.
-OTHERS = (*METHODS, "tok_chargeDeclined", "tok_3dsInsufficientFunds", "tok_captureFails")
+OTHERS = (*METHODS, "tok_chargeDeclined", "tok_3dsInsufficientFunds", "tok_captureFails", "tok_processingError")
 #: Calls of the gateway that may fail, or lose their answers: those that every order needs as often as all others.
 CALLS = ("confirm", "capture", "fetch", *["confirm", "capture"] * 2, "create", "cancel", "refund", "return", "*")
 
@@ -134,6 +134,7 @@ def _disturbance(method: str, chance: random.Random) -> Step:
         lambda: Step("fault", {"operation": "*", "fault": "error", "count": 12}),  # down for a while
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "lost", "count": 1}),
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "latency", "count": 2, "seconds": 0.3}),
+        lambda: Step("fault", {"operation": chance.choice(["confirm", "capture"]), "fault": "short", "count": 1}),
         lambda: Step("fault", {"operation": "webhook", "fault": "drop", "count": chance.randint(1, 3)}),
         lambda: Step("fault", {"operation": "webhook", "fault": "repeat", "count": 3, "times": 2}),
         lambda: Step("fault", {"operation": "webhook", "fault": "disorder", "count": 3, "seconds": 0.4}),

@@ -32,7 +32,8 @@ ENOUGH = 3
 
 @dataclass
 class Played:
-    """What came of the runs: how many ended in which state by which method, and those that broke a promise."""
+    """What came of the runs: how many ended in which state (or because the gateway moved another amount than it was
+    asked for) by which method, and those that broke a promise."""
 
     endings: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -87,7 +88,7 @@ async def _run_on(stage: Theatre, lane: Lane, seeds: Iterator[int], played: Play
 async def _check_all(stage: Theatre, played: Played) -> None:
     """The guarantees over all runs; what breaks one is told with the run whose checkout it names."""
     try:
-        await stage.check()
+        await stage.check_all()
     except AssertionError as broken:
         named = [acting for acting in played.acts if acting.checkout_id in str(broken)] or played.acts[:1]
         played.failures += [_told(acting, str(broken)) for acting in named[:ENOUGH]]

@@ -84,6 +84,19 @@ async def test_an_error_is_answered_before_anything_is_done(
     assert (await gateway.confirm(created.payment_id, key=KEYS.confirm())).status is GatewayStatus.AUTHORIZED
 
 
+async def test_short_by_one_it_says_so_and_a_repeat_too(
+    gateway: SimulatedGateway, create: Create, http: aiohttp.ClientSession
+) -> None:
+    for operation in ("confirm", "capture"):
+        await fault(http, operation=operation, fault="short", count=1)
+    created = await create()
+    confirmed = [await gateway.confirm(created.payment_id, key=KEYS.confirm()) for _ in range(2)]
+    assert [payment.authorized for payment in confirmed] == [5937, 5937]
+    captured = [await gateway.capture(created.payment_id, amount=5937, key=KEYS.capture()) for _ in range(2)]
+    assert [(payment.captured, payment.voided) for payment in captured] == [(5936, 1), (5936, 1)]
+    assert await gateway.fetch(created.payment_id) == captured[0]
+
+
 async def test_latency_slows_its_operation_and_no_other(
     empty_gateway: GatewayServer, create: Create, http: aiohttp.ClientSession
 ) -> None:
@@ -137,6 +150,8 @@ async def test_what_is_on_can_be_seen_and_taken_off(http: aiohttp.ClientSession,
         ({"operation": "confirm", "fault": "explode"}, "fault"),
         ({"operation": "confirm", "fault": "drop"}, "body"),
         ({"operation": "webhook", "fault": "lost"}, "body"),
+        ({"operation": "refund", "fault": "short"}, "body"),
+        ({"operation": "webhook", "fault": "short"}, "body"),
         ({"operation": "confirm", "fault": "error", "probability": 0}, "probability"),
         ({"operation": "confirm", "fault": "error", "probability": 1.1}, "probability"),
         ({"operation": "confirm", "fault": "error", "count": 0}, "count"),

@@ -168,16 +168,19 @@ _RULES: dict[str, str] = {
 
 
 async def check_invariants(
-    engine: AsyncEngine, ledger: Iterable[Mapping[str, Any]] = (), *, at_rest: bool = True
+    engine: AsyncEngine, ledger: Iterable[Mapping[str, Any]] = (), *, at_rest: bool = True, gateway_errs: bool = False
 ) -> None:
     """Raise AssertionError with everything that breaks G1 to G4.
 
     ``ledger`` is what the gateway's ``GET /ledger`` lists. ``at_rest``: every checkout has ended; else those that
-    still run are held to no more than what is always true.
+    still run are held to no more than what is always true. ``gateway_errs``: it may authorize another amount than it
+    was asked for, of which nothing is left in the end.
     """
     async with engine.connect() as connection:
         broken: dict[str, list[tuple[Any, ...]]] = {}
         for rule, query in _RULES.items():
+            if rule.startswith("G7") and not at_rest:
+                continue  # an attempt that came too late is discarded a moment after it was stored
             rows = (await connection.execute(text(query))).all()
             if rows:
                 broken[rule] = [tuple(row) for row in rows[:5]]
@@ -187,7 +190,7 @@ async def check_invariants(
         running = [(row.id, row.state) for row in checkouts.values() if row.state not in _CLOSED]
         if running:
             broken["G4 a checkout has not ended"] = running
-    broken |= _ledger_rules(list(ledger), checkouts, transfers)
+    broken |= _ledger_rules(list(ledger), checkouts, transfers, gateway_errs=gateway_errs)
     assert not broken, "\n".join(f"{rule}: {rows}" for rule, rows in broken.items())
 
 
@@ -207,7 +210,7 @@ _TRANSFERS = "SELECT gateway_payment_id FROM payment_attempts WHERE method = 'ba
 
 
 def _ledger_rules(
-    ledger: list[Mapping[str, Any]], checkouts: Mapping[str, Any], transfers: set[str]
+    ledger: list[Mapping[str, Any]], checkouts: Mapping[str, Any], transfers: set[str], *, gateway_errs: bool
 ) -> dict[str, list[tuple[Any, ...]]]:
     broken: dict[str, list[tuple[Any, ...]]] = {}
     kept: dict[str, int] = {}
@@ -222,6 +225,9 @@ def _ledger_rules(
         asked = None if checkout is None else (checkout.total, checkout.currency)
         if item["payment_id"] in transfers and checkout is not None:
             asked = (item["authorized"], checkout.currency)
+        given_back = not held and item["captured"] == item["refunded"]
+        if gateway_errs and given_back and checkout is not None and item["currency"] == checkout.currency:
+            asked = None
         if asked is not None and (item["authorized"], item["currency"]) != asked:
             broken.setdefault("G2 the gateway authorized another amount than the total", []).append(shown)
         if item["refunded"] > item["captured"] or item["captured"] > item["authorized"]:

@@ -14,15 +14,18 @@ from checkout.payments.simulated.messages import Body
 #: What a fault may be put on: the calls of a shop, and the webhooks to it. ``*`` is every call.
 OPERATIONS = ("create", "confirm", "capture", "cancel", "refund", "return", "fetch", "list")
 
-Kind = Literal["latency", "error", "lost", "delay", "repeat", "disorder", "drop"]
-_OF_CALLS = {"latency", "error", "lost"}
+Kind = Literal["latency", "error", "lost", "short", "delay", "repeat", "disorder", "drop"]
+_OF_CALLS = {"latency", "error", "lost", "short"}
+#: What moves an amount that may come out too small.
+_OF_AMOUNTS = {"confirm", "capture", "*"}
 
 
 class FaultBody(Body):
     """``POST /faults``: one fault.
 
     On calls: ``latency`` waits ``seconds`` before anything is done; ``error`` answers 503 and does nothing; ``lost``
-    does it and cuts the answer off. On ``webhook``: ``delay`` sends it ``seconds`` later; ``disorder`` a random time
+    does it and cuts the answer off; ``short`` (on ``confirm`` and ``capture``) authorizes or captures one minor unit
+    less than it was asked for. On ``webhook``: ``delay`` sends it ``seconds`` later; ``disorder`` a random time
     later, ``seconds`` at most; ``repeat`` sends it ``times`` in all; ``drop`` sends nothing and takes it for sent.
     It strikes with ``probability`` each time, ``count`` times at most (without end by default).
     """
@@ -38,6 +41,8 @@ class FaultBody(Body):
     def _fits(self) -> Self:
         if (self.fault in _OF_CALLS) == (self.operation == "webhook"):
             raise ValueError(f"{self.fault} is no fault of {'webhooks' if self.operation == 'webhook' else 'calls'}")
+        if self.fault == "short" and self.operation not in _OF_AMOUNTS:
+            raise ValueError(f"{self.operation} moves no amount that could be short")
         return self
 
 

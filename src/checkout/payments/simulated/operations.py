@@ -98,16 +98,16 @@ class Operations:
 
     async def _confirm(self, request: Request) -> Response:
         key, fingerprint, body = await self._shop.read(request, ConfirmBody)
-        answer, record = await self._change(
-            request, key, fingerprint, lambda record: rules.confirm(record, body.return_url)
-        )
+        confirm = self._faulty("confirm", lambda record: rules.confirm(record, body.return_url))
+        answer, record = await self._change(request, key, fingerprint, confirm)
         if record is not None and (delay := record.behaviour.delay):
             await asyncio.sleep(delay)
         return answer
 
     async def _capture(self, request: Request) -> Response:
         key, fingerprint, body = await self._shop.read(request, AmountBody)
-        return (await self._change(request, key, fingerprint, lambda record: rules.capture(record, body.amount)))[0]
+        capture = self._faulty("capture", lambda record: rules.capture(record, body.amount))
+        return (await self._change(request, key, fingerprint, capture))[0]
 
     async def _cancel(self, request: Request) -> Response:
         key, fingerprint, _ = await self._shop.read(request, EmptyBody)
@@ -121,6 +121,11 @@ class Operations:
         key, fingerprint, body = await self._shop.read(request, AmountBody)
         transition: Transition = lambda record: rules.return_unowed(record, body.amount)  # noqa: E731 - as its siblings
         return (await self._change(request, key, fingerprint, transition))[0]
+
+    def _faulty(self, operation: str, transition: Transition) -> Transition:
+        if not self._faults.strike(operation, "short"):
+            return transition
+        return lambda record: rules.short(record, transition(record))
 
     async def _change(
         self, request: Request, key: str, fingerprint: str, transition: Transition

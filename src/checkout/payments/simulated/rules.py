@@ -135,6 +135,15 @@ def return_unowed(record: Record, amount: int) -> Record:
     return replace(record, returned=record.returned + amount)
 
 
+def short(before: Record, after: Record) -> Record:
+    """What comes of a confirm or a capture where one minor unit is missing in the end, if more than that was moved."""
+    if after.captured - before.captured > 1:
+        return replace(after, captured=after.captured - 1, voided=after.voided + 1)
+    if after.authorized - before.authorized > 1:
+        return replace(after, authorized=after.authorized - 1)
+    return after
+
+
 # -- what the buyer and his bank do ----------------------------------------------------------------------------------
 
 
