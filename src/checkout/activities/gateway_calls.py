@@ -28,19 +28,27 @@ log = structlog.get_logger(__name__)
 _LONGEST = 500
 
 
+class GatewayAway(ApplicationError):
+    """The gateway does not answer. Histories keep the message; ``for_ops``, with the gateway's words, is beside it."""
+
+    def __init__(self, error: Unavailable) -> None:
+        super().__init__(f"the payment gateway does not answer: {error}", type="gateway_unavailable")
+        self.for_ops = f"{self.message}: {error.said[:_LONGEST]}" if error.said else self.message
+
+
 @asynccontextmanager
 async def at_gateway() -> AsyncIterator[None]:
     """Around the work of an activity that calls the gateway.
 
     Sends heartbeats meanwhile, by which a dead worker is noticed and a cancellation arrives. ``Unavailable`` becomes an
-    error that is retried and says no more than that the gateway did not answer, and how; a refusal that the work has no
-    answer to, such as one to give a difference back, one that says its code alone (G7).
+    error that is retried and whose message says no more than that the gateway did not answer, and how; a refusal that
+    the work has no answer to, such as one to give a difference back, one that says its code alone (G7).
     """
     try:
         async with beating():
             yield
     except Unavailable as error:
-        raise ApplicationError(f"the payment gateway does not answer: {error}", type="gateway_unavailable") from None
+        raise GatewayAway(error) from None
     except Refused as refusal:
         log.warning("gateway_refused", **said(refusal.code, refusal.detail))
         raise ApplicationError(f"the payment gateway refuses: {refusal.code}", type="gateway_refused") from None

@@ -80,7 +80,9 @@ def step_of(holder: object, contract: ActivityContract[Any, Any], given: object)
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong; of an error that is not of our own making only its kind, since nobody knows what it repeats."""
+    """What went wrong, with what is for ops alone; of an error that is not of our own making only its kind, since
+    nobody knows what it repeats."""
     if isinstance(error, ApplicationError):
-        return f"{error.type}: {error.message}" if error.type else error.message
+        said = getattr(error, "for_ops", error.message)
+        return f"{error.type}: {said}" if error.type else said
     return type(error).__name__

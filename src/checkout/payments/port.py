@@ -14,6 +14,7 @@ capturing what is captured with the same amount, cancelling what is voided. The 
 of then: where a payment may have gone on since, ``fetch`` tells.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -166,16 +167,30 @@ class Declined(GatewayError):
 
 
 class Refused(GatewayError):
-    """The gateway refuses the request for good; ``code`` and ``detail`` are its own words, for ops alone."""
+    """The gateway refuses the request for good; ``code`` and ``detail`` are its own words, for ops alone.
+
+    Histories keep the code, so one that is no word for programs is ``unknown`` and stands in the detail (G7).
+    """
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
-        self.code = code
-        self.detail = detail or code
+        self.code = code if _CODE.fullmatch(code) else "unknown"
+        self.detail = detail if detail and self.code == code else f"{code}: {detail}" if detail else code
+
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
 class Unavailable(GatewayError):
-    """No answer that counts: a timeout, a lost connection, a 5xx, our credentials refused. It may have been done."""
+    """No answer that counts: a timeout, a lost connection, a 5xx, our credentials refused. It may have been done.
+
+    ``str()`` is ours, and histories keep it: which call it was, and how it failed. What the gateway, or a proxy in its
+    place, said beside that may repeat what was sent to it: ``said`` is for ops alone (G7).
+    """
+
+    def __init__(self, why: str, said: str = "") -> None:
+        super().__init__(why)
+        self.said = said
 
 
 class Gateway(Protocol):

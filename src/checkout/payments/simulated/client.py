@@ -138,12 +138,12 @@ class SimulatedGateway:
             async with self._session.request(verb, self._url + path, **request) as response:
                 status, answer = response.status, await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
-            raise Unavailable(f"{verb} {path}: {type(failure).__name__}: {failure}") from failure
+            raise Unavailable(f"{verb} {path}: {type(failure).__name__}", str(failure)) from failure
         if status < 400:
             return answer
         error = _error(answer)
         if status >= 500 or status in _NOT_ABOUT_THE_PAYMENT or "code" not in error:
-            raise Unavailable(f"{verb} {path}: {status} {error.get('message', 'no error of the gateway')}")
+            raise Unavailable(f"{verb} {path}: {status}", str(error.get("message", "")))
         raise _definite(error)
 
 
@@ -184,7 +184,7 @@ def _payment(answer: Any) -> Payment:
             gateway_code=decline,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise Unavailable(f"the gateway's answer is not a payment: {error!r}") from error
+        raise Unavailable("the gateway's answer is not a payment", repr(error)) from error
 
 
 def _next_action(document: dict[str, Any] | None) -> NextAction | None:

@@ -30,7 +30,7 @@ def gateway_error(failure: Exception, *, card_matters: bool) -> GatewayError:
         if card_matters and _is_about_the_token(failure):
             return Declined(decline_code(("resource_missing",)), gateway_code=failure.code, detail=_sentence(failure))
         return Refused(failure.code or "invalid_request", _sentence(failure))
-    return Unavailable(_why(failure))
+    return Unavailable(_why(failure), _sentence(failure) if isinstance(failure, stripe.StripeError) else str(failure))
 
 
 def is_busy(failure: Exception) -> bool:
@@ -78,10 +78,10 @@ def _why(failure: Exception) -> str:
     if isinstance(failure, stripe.AuthenticationError):
         return f"Stripe does not know the key in {PREFIX}STRIPE_SECRET_KEY, or it has expired"
     if isinstance(failure, stripe.PermissionError):
-        return f"the key in {PREFIX}STRIPE_SECRET_KEY may not do this: {_sentence(failure)}"
+        return f"the key in {PREFIX}STRIPE_SECRET_KEY may not do this"
     if isinstance(failure, stripe.APIConnectionError):
         return f"Stripe was not reached: {type(failure.__cause__ or failure).__name__}"
     if isinstance(failure, stripe.StripeError):
-        said = _sentence(failure) or type(failure).__name__
-        return f"Stripe answered {failure.http_status} to request {failure.request_id or 'without an id'}: {said}"
+        kind, request = type(failure).__name__, failure.request_id or "without an id"
+        return f"Stripe answered {failure.http_status} ({kind}) to request {request}"
     return f"Stripe was not reached: {type(failure).__name__}"

@@ -38,7 +38,7 @@ def payment_of(intent: Mapping[str, Any]) -> Payment:
     try:
         return _payment(intent)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unavailable(f"the gateway's answer is not a payment: {error!r}") from error
+        raise Unavailable("the gateway's answer is not a payment", repr(error)) from error
 
 
 def _payment(intent: Mapping[str, Any]) -> Payment:
