@@ -118,7 +118,7 @@ async def _late_money(stage: Stage) -> tuple[Run, str, str]:
     """A transfer that comes after its checkout was given up; its payment, and the bank's address."""
     run, _ = await stage.start(token=BANK)
     bank = str((await stage.row(run))["next_action"]["url"])
-    await run.cancel("ops", "the buyer asked for it")
+    await run.cancel("ops")
     await run.handle.result()
     await stage.act_at(bank, "funds_received", 700)
     return run, await payment_of(stage, run), bank

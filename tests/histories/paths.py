@@ -272,7 +272,7 @@ def _released(*, temporal: bool = False, early: bool = False) -> Drive:
             await run.handle.cancel()
         else:
             run, _ = await stage.start(token=BANK)
-            await run.cancel("ops", "the buyer asked for it")
+            await run.cancel("ops")
         return run
 
     return drive

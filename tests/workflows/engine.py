@@ -71,9 +71,9 @@ class Run:
         """Pays, and waits for what came of it."""
         return await self.ask(contract.PAY, m.PayRequest(attempt, expected_total))
 
-    async def cancel(self, by: str = "buyer", reason: str = "") -> m.CheckoutView:
+    async def cancel(self, by: str = "buyer") -> m.CheckoutView:
         """Cancels, and waits until everything is given back."""
-        return await self.ask(contract.CANCEL, m.CancelRequest(by, reason))
+        return await self.ask(contract.CANCEL, m.CancelRequest(by))
 
     async def extend(self, seconds: int) -> m.CheckoutView:
         """Moves the deadline."""
@@ -81,7 +81,7 @@ class Run:
 
     async def resolve(self, compensation: str, who: str = "ada") -> m.CheckoutView:
         """Says that people did by hand what the gateway refuses, and waits until it counts as done."""
-        return await self.ask(contract.RESOLVE, m.ResolveRequest(compensation, who, "the card is gone", "sent by bank"))
+        return await self.ask(contract.RESOLVE, m.ResolveRequest(compensation, who, action_id=7))
 
     async def retry(self) -> None:
         """Has what was refused be tried again at once."""

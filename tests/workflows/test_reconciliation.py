@@ -162,7 +162,7 @@ async def test_late_money_of_a_transfer_goes_back_without_any_event(
     """Also where the transfer was begun long before the hours that are looked at."""
     run, _ = await stage.start(token=BANK)
     bank = (await stage.row(run))["next_action"]["url"]
-    await run.cancel("ops", "the buyer asked for it")
+    await run.cancel("ops")
     await run.handle.result()
     await stage.act_at(bank, "funds_received", 700)
     if hours == 1:

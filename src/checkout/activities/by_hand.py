@@ -25,7 +25,7 @@ class ByHand:
 
     @phase_activity(contract.SETTLE_BY_HAND)
     async def settle(self, given: ByHandInput) -> Compensated:
-        """Mark every payment of the checkout that is not settled as settled by hand: by whom, why, what was done.
+        """Mark every payment of the checkout that is not settled as settled by hand, with what the log says of it.
 
         The gateway is not asked: what it still holds is what reconciliation finds. Raises AlreadyCompleted.
         """
@@ -39,7 +39,10 @@ async def _settle(session: Session, given: ByHandInput) -> Compensated:
     undoing = await begin_compensation(session, given.undoing)
     if undoing.checkout is None:
         return Compensated(undoing.version)
-    count = await payments.settle_by_hand(session, given.checkout_id, asdict(given.resolved))
+    resolved = given.resolved
+    count = await payments.settle_by_hand(
+        session, given.checkout_id, compensation=resolved.compensation, who=resolved.who, action_id=resolved.action_id
+    )
     await steps.note_done(session, given.checkout_id, given.resolved.compensation, 1)
     attempts = await payments.attempts_of(session, given.checkout_id)
     return Compensated(await note_status(session, undoing, attempts), count)

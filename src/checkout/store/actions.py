@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.words import Role
@@ -28,9 +28,11 @@ class ActionRecord:
     ended_at: datetime | None
 
 
-async def begin_action(session: AsyncSession, *, who: str, role: Role, action: str, target: str, reason: str) -> int:
-    """Keep that an admin is about to act; the row's id."""
-    parameters = {"who": who, "role": role.value, "action": action, "target": target, "reason": reason}
+async def begin_action(
+    session: AsyncSession, *, who: str, role: Role, action: str, target: str, reason: str, done: str | None = None
+) -> int:
+    """Keep that an admin is about to act, with what he has ``done`` by hand before; the row's id."""
+    parameters = {"who": who, "role": role.value, "action": action, "target": target, "reason": reason, "done": done}
     return int((await session.execute(_BEGIN, parameters)).scalar_one())
 
 
@@ -39,9 +41,9 @@ async def end_action(session: AsyncSession, action_id: int, outcome: str) -> Non
     await session.execute(_END, {"id": action_id, "outcome": outcome})
 
 
-async def keep_done(session: AsyncSession, *, who: str, action: str, target: str) -> None:
-    """Keep what an operator has done already."""
-    await session.execute(_KEEP, {"who": who, "role": Role.OPERATOR.value, "action": action, "target": target})
+def done_by_operator(*, who: str, action: str, target: str) -> TextClause:
+    """What keeps that an operator has done something, for the transaction in which it is done."""
+    return _KEEP.bindparams(who=who, role=Role.OPERATOR.value, action=action, target=target)
 
 
 async def list_actions(
@@ -59,7 +61,8 @@ async def list_actions(
 
 
 _BEGIN = text("""
-INSERT INTO admin_actions (who, role, action, target, reason) VALUES (:who, :role, :action, :target, :reason)
+INSERT INTO admin_actions (who, role, action, target, reason, done)
+VALUES (:who, :role, :action, :target, :reason, :done)
 RETURNING id
 """)
 _END = text("UPDATE admin_actions SET outcome = :outcome, ended_at = now() WHERE id = :id")

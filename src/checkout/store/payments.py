@@ -4,8 +4,7 @@ Whoever changes one that was taken up holds the lock of its checkout's row (``st
 be discarded at any time, so taking up and discarding decide by the attempt's row which of them came first.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -98,9 +97,18 @@ async def record_created(session: Session, attempt_id: str, payment_id: str) -> 
     return await _CREATED.row(session, {"id": attempt_id, "payment_id": payment_id}) is not None
 
 
-async def settle_by_hand(session: Session, checkout_id: str, document: Mapping[str, Any]) -> int:
-    """Mark the attempts that are not settled as settled by hand, with who did what and why; how many they were."""
-    parameters = {"checkout_id": checkout_id, "settled": list(_SETTLED), "by_hand": json.dumps(document)}
+async def settle_by_hand(session: Session, checkout_id: str, *, compensation: str, who: str, action_id: int) -> int:
+    """Mark the attempts that are not settled as settled by hand; how many they were.
+
+    Who did what and why comes from the row ``action_id`` of the log of what admins did.
+    """
+    parameters = {
+        "checkout_id": checkout_id,
+        "settled": list(_SETTLED),
+        "compensation": compensation,
+        "who": who,
+        "action_id": action_id,
+    }
     return len(await _BY_HAND.rows(session, parameters))
 
 
@@ -162,7 +170,10 @@ _DISCARD_UNUSED = Statement(
 )
 
 _BY_HAND = Statement("""
-UPDATE payment_attempts SET status = 'resolved', by_hand = CAST(:by_hand AS jsonb), token = NULL, updated_at = now()
+UPDATE payment_attempts SET status = 'resolved', token = NULL, updated_at = now(),
+    by_hand = jsonb_build_object('compensation', CAST(:compensation AS text), 'who', CAST(:who AS text))
+        || COALESCE((SELECT jsonb_build_object('reason', reason, 'done', done) FROM admin_actions
+            WHERE id = :action_id), '{}')
 WHERE checkout_id = :checkout_id AND gateway_payment_id IS NOT NULL AND NOT status = ANY(:settled)
 RETURNING id
 """)

@@ -193,8 +193,7 @@ class Checkout:
         """Answers once everything is given back; repeated, with the same."""
         if self._running.cancel is None and self._progress.cancellable:
             self._running.cancel = request
-            by = f"{request.by} ({request.who})" if request.who else request.by
-            self._journal.note(f"cancelled by {by}" + (f": {request.reason}" if request.reason else ""))
+            self._journal.note(f"cancelled by {request.by}" + (f" ({request.who})" if request.who else ""))
         await workflow.wait_condition(lambda: self._progress.state.closed)
         return self._progress.view()
 
@@ -212,7 +211,7 @@ class Checkout:
     @workflow.update(name=contract.RESOLVE)
     async def resolve(self, request: m.ResolveRequest) -> m.CheckoutView:
         """Answers once the compensation counts as done by hand."""
-        self._journal.note(f"{request.compensation} done by hand by {request.who}: {request.done} ({request.reason})")
+        self._journal.note(f"{request.compensation} done by hand by {request.who}")
         await self._saga.resolve(request)
         return self._progress.view()
 

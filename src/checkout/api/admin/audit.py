@@ -25,21 +25,27 @@ class Acting:
         self.admin, self._database = admin, database
 
     @asynccontextmanager
-    async def __call__(self, action: str, target: str, reason: str = "") -> AsyncIterator[None]:
-        """Around what is done: kept before it begins, and what came of it after.
+    async def __call__(self, action: str, target: str, reason: str = "", done: str | None = None) -> AsyncIterator[int]:
+        """Around what is done: kept before it begins, and what came of it after; gives the row's id.
 
         Raises Problem ``operator_required`` (403) for a viewer, which is kept as well; ``database_unavailable`` where
         it cannot be kept, and then nothing is done.
         """
         row = await self._database.write(
             lambda session: actions.begin_action(
-                session, who=self.admin.name, role=self.admin.role, action=action, target=target, reason=reason
+                session,
+                who=self.admin.name,
+                role=self.admin.role,
+                action=action,
+                target=target,
+                reason=reason,
+                done=done,
             )
         )
         outcome = "internal_error"
         try:
             self._may(action)
-            yield
+            yield row
             outcome = actions.DONE
         except (Problem, DefiniteFailure) as refused:
             outcome = refused.code

@@ -38,7 +38,7 @@ class Repairing:
         status = 200
         async with self._acting("release", checkout_id, reason):
             run = await self._reading.run(None, checkout_id)
-            request = CancelRequest(by="ops", reason=reason, who=self._acting.admin.name)
+            request = CancelRequest(by="ops", who=self._acting.admin.name)
             try:
                 await self._engine.ask(run, contract.CANCEL, request, self._intent.update_id)
             except StillRunning:
@@ -76,11 +76,9 @@ class Repairing:
     async def resolve(self, checkout_id: str, resolution: Resolution) -> Answered:
         """Take a compensation that the gateway refuses for done by hand. Raises Problem ``not_refused``."""
         status = 200
-        async with self._acting("resolve", checkout_id, resolution.reason):
+        async with self._acting("resolve", checkout_id, resolution.reason, resolution.done) as action_id:
             run = await self._reading.run(None, checkout_id)
-            request = ResolveRequest(
-                resolution.compensation, self._acting.admin.name, resolution.reason, resolution.done
-            )
+            request = ResolveRequest(resolution.compensation, self._acting.admin.name, action_id)
             try:
                 await self._engine.ask(run, contract.RESOLVE, request, self._intent.update_id)
             except StillRunning:

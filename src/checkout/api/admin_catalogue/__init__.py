@@ -16,9 +16,9 @@ from typing_extensions import override
 
 from checkout.api.admin_catalogue import goods, ledgers, price_rules
 from checkout.api.admin_catalogue.access import AdminLogin
+from checkout.api.admin_catalogue.acts import ActsSession
 from checkout.api.admin_catalogue.base import Refused
 from checkout.api.security import Tokens
-from checkout.store.actions import keep_done
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class CatalogueAdmin:
     """The admin's pages, mounted on the application before its database is open."""
 
     def __init__(self, app: FastAPI, tokens: Tokens) -> None:
-        self._sessions = async_sessionmaker[AsyncSession](expire_on_commit=False)
+        self._sessions = async_sessionmaker[AsyncSession](expire_on_commit=False, sync_session_class=ActsSession)
         self._admin = Admin(
             app,
             session_maker=self._sessions,
@@ -37,7 +37,7 @@ class CatalogueAdmin:
             title="Catalogue",
             templates_dir=str(Path(__file__).parent / "templates"),
             authentication_backend=AdminLogin(tokens, BASE_URL),
-            audit_backend=_Audit(self._sessions),
+            audit_backend=_Audit(),
         )
         self._admin.admin.exception_handlers |= {ValueError: self._not_found, DBAPIError: self._database}
         logging.getLogger("sqladmin.application").addFilter(_NO_REFUSALS)
@@ -76,19 +76,13 @@ _NO_REFUSALS = _NoRefusals()
 
 
 class _Audit(AuditBackend):
-    """Who changed what: that he did in the log of what admins did, and to what in a log line."""
-
-    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
-        self._sessions = sessions
+    """A log line for each change, with what was entered; that it was made is kept with the change (``acts``)."""
 
     @override
     async def log(self, entry: AuditEntry, request: Request) -> None:
-        who = str(request.session.get("name"))
-        async with self._sessions() as session, session.begin():
-            await keep_done(session, who=who, action=f"catalogue_{entry.action}", target=f"{entry.identity}/{entry.pk}")
         log.info(
             "catalogue changed",
-            who=who,
+            who=str(request.session.get("name")),
             action=entry.action,
             table=entry.identity,
             key=entry.pk,

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from typing_extensions import override
 from wtforms import Form
 
+from checkout.api.admin_catalogue.acts import acting, current
 from checkout.api.admin_catalogue.forms import RuleForm
 from checkout.domain.checks import InvalidValue
 from checkout.domain.currencies import is_currency
@@ -135,6 +136,9 @@ class RuleView(View):
     @override
     async def on_model_change(self, data: dict[str, Any], model: Any, is_created: bool, request: Request) -> None:
         """Complete the columns before they are written."""
+        act = current()
+        if act is not None:
+            act.row = model
         async with self.session_maker() as session:
             try:
                 columns = await self.complete(session, dict(data), None if is_created else model)
@@ -151,21 +155,24 @@ class RuleView(View):
     async def insert_model(self, request: Request, data: dict[str, Any]) -> Any:
         """Write a new row."""
         try:
-            return await super().insert_model(request, data)
+            with acting(request, "create", self.identity):
+                return await super().insert_model(request, data)
         except IntegrityError as error:
             raise Refused(explain_conflict(error)) from None
 
     async def update_model(self, request: Request, pk: str, data: dict[str, Any]) -> Any:
         """Write a changed row."""
         try:
-            return await super().update_model(request, pk, data)
+            with acting(request, "update", self.identity, pk):
+                return await super().update_model(request, pk, data)
         except IntegrityError as error:
             raise Refused(explain_conflict(error)) from None
 
     async def delete_model(self, request: Request, pk: Any) -> None:
         """Delete a row, where the view allows it at all."""
         try:
-            await super().delete_model(request, pk)
+            with acting(request, "delete", self.identity, str(pk)):
+                await super().delete_model(request, pk)
         except IntegrityError as error:
             raise Refused(explain_conflict(error)) from None
 

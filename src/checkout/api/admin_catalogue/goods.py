@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
 from checkout.api.admin_catalogue import forms, rules
+from checkout.api.admin_catalogue.acts import acting
 from checkout.api.admin_catalogue.base import Refused, RuleView, brief, money, only
 from checkout.domain.checks import InvalidValue
 from checkout.domain.money import format_amount
@@ -123,10 +124,15 @@ class StockView(RuleView, model=row.Stock):
 
         async def change(session: AsyncSession) -> Any:
             how, reason = How(data["how"]), data["reason"]
-            return await change_stock_of(session, sku, data["quantity"], how, warehouse=warehouse, reason=reason)
+            done = await change_stock_of(session, sku, data["quantity"], how, warehouse=warehouse, reason=reason)
+            if isinstance(done, StockRefused):
+                return done
+            act.key = f"{done.variant_id};{done.warehouse_id}"
+            return done
 
         try:
-            outcome = await in_transaction(sessions, change)
+            with acting(request, "update", self.identity) as act:
+                outcome = await in_transaction(sessions, change)
         except (InvalidValue, UnknownWarehouse) as error:
             raise Refused(str(error)) from None
         if isinstance(outcome, StockRefused):

@@ -77,10 +77,12 @@ class ExtendRequest:
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """The ``cancel`` update: who asks (``buyer`` or ``ops``) and, for ops, why and by what name."""
+    """The ``cancel`` update: who asks, ``buyer`` or ``ops``, and of ops by what name.
+
+    Why, stands in the log of what admins did: what people write there may be about a buyer (G7).
+    """
 
     by: str = "buyer"
-    reason: str = ""
     who: str = ""
 
 
@@ -91,12 +93,14 @@ class ConfirmRequest:
 
 @dataclass(frozen=True)
 class ResolveRequest:
-    """The ``resolve`` update: people did by hand what the gateway refused; who, why, and what they did."""
+    """The ``resolve`` update: people did by hand what the gateway refused; who.
+
+    What they did and why stands in the log of what admins did, in the row ``action_id`` (G7).
+    """
 
     compensation: str
     who: str
-    reason: str
-    done: str
+    action_id: int = 0
 
 
 @dataclass(frozen=True)

@@ -23,5 +23,7 @@ class AdminAction(Table, table=True):
     action: str = text()
     target: str = text()
     reason: str = text(default="")
+    #: What was done by hand, of those acts that say so.
+    done: str | None = text(nullable=True)
     outcome: str | None = text(nullable=True)
     ended_at: Moment = time(nullable=True)
