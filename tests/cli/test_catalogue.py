@@ -46,6 +46,12 @@ def test_from_an_empty_database_to_stock_that_agrees(checkout: Command, tmp_path
         "checkout: no warehouse (there are: none yet); make it with: checkout stock add-warehouse main",
     )
     assert checkout.ok("stock", "add-warehouse", "main", "--priority", 1) == ["main: priority 1, serves all countries"]
+    # Again, it changes what is given and nothing else.
+    assert checkout.ok("stock", "add-warehouse", "main") == ["main: priority 1, serves all countries"]
+    assert checkout.ok("stock", "add-warehouse", "main", "--country", "de") == ["main: priority 1, serves DE"]
+    assert checkout.ok("stock", "add-warehouse", "main", "--country", "all") == [
+        "main: priority 1, serves all countries"
+    ]
     assert checkout.ok("stock", "add-warehouse", "north", "--country", "se", "--country", "NO") == [
         "north: priority 100, serves SE, NO"
     ]

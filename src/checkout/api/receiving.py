@@ -9,7 +9,6 @@ from fastapi import Depends
 from checkout.api.problems import Problem
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.domain.messages import UnowedInput
-from checkout.payments.adapters import event_reader
 from checkout.payments.events import BadSignature, Event
 from checkout.runtime.log_context import about_checkout
 from checkout.store import gateway_events
@@ -25,7 +24,7 @@ class Receiving:
 
     def __init__(self, resources: Resources) -> None:
         self._database, self._engine = resources.database, resources.engine
-        self._settings = resources.settings
+        self._gateway, self._read = resources.settings.payment_gateway, resources.read_event
 
     async def receive(self, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
         """Take an event in. What was taken in before, or is about nothing of ours, changes nothing.
@@ -33,10 +32,10 @@ class Receiving:
         Raises Problem ``gateway_not_found``, ``signature_invalid``, and 503 where the database or Temporal is away: the
         event has had no effect then, and has to be sent again.
         """
-        if gateway != self._settings.payment_gateway:
+        if gateway != self._gateway:
             raise Problem("gateway_not_found", "The shop has no such payment gateway.")
         try:
-            event = event_reader(self._settings)(headers, body)
+            event = self._read(headers, body)
         except BadSignature as bad:
             log.warning("gateway_event_refused", gateway=gateway, reason=str(bad))
             raise Problem("signature_invalid", "The event is not signed by the gateway, or too old.") from None

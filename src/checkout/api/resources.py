@@ -1,7 +1,7 @@
 """What the routes of one process share: settings, the database, the engine, and who watches what."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,6 +18,8 @@ from checkout.api.problems import Problem
 from checkout.api.protection.limiting import RateLimits
 from checkout.api.protection.windows import Windows
 from checkout.api.tally import Tally
+from checkout.payments.adapters import event_reader
+from checkout.payments.events import Event
 from checkout.runtime.database import create_engine
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
@@ -39,6 +41,8 @@ class Resources:
     rate_limits: RateLimits
     caches: Caches
     tally: Tally
+    #: Reads a webhook of the shop's gateway: headers and body.
+    read_event: Callable[[Mapping[str, str], bytes], Event]
 
     @classmethod
     @asynccontextmanager
@@ -64,6 +68,7 @@ class Resources:
                 RateLimits(settings, windows, tally),
                 caches,
                 tally,
+                event_reader(settings),
             )
         finally:
             await windows.close()

@@ -78,13 +78,14 @@ def warehouses() -> None:
 @stock.command("add-warehouse")
 def make_warehouse(
     code: Annotated[str, typer.Argument(metavar="CODE")],
-    name: Annotated[str, typer.Option(help="Its name; without it the code")] = "",
-    priority: Annotated[int, typer.Option(help="The lowest comes first")] = 100,
+    name: Annotated[str | None, typer.Option(help="Its name; of a new one, without it, the code")] = None,
+    priority: Annotated[int | None, typer.Option(help="The lowest comes first; of a new one, without it, 100")] = None,
     country: Annotated[
-        list[str] | None, typer.Option(help="A country that it serves (ISO 3166, repeatable); without any, all")
+        list[str] | None,
+        typer.Option(help="A country that it serves (ISO 3166, repeatable), or `all`; a new one, without any, all"),
     ] = None,
 ) -> None:
-    """Make a warehouse, or change the one of that code.
+    """Make a warehouse, or change of the one of that code what is given.
 
     Example: `checkout stock add-warehouse north --priority 2 --country SE --country NO`
     """
@@ -92,10 +93,11 @@ def make_warehouse(
     from checkout.runtime.database import in_transaction
     from checkout.store.warehouses import add_warehouse
 
-    countries = tuple(each.upper() for each in country or ())
+    given = [each.upper() for each in country or ()]
+    countries = None if not given else () if given == ["ALL"] else tuple(given)
 
     async def make(sessions: "Sessions") -> "WarehouseRow":
-        for each in countries:
+        for each in countries or ():
             country_name(each)
         return await in_transaction(
             sessions, partial(add_warehouse, code=code, name=name, priority=priority, countries=countries)

@@ -1,14 +1,13 @@
-"""Currencies: which exist, their names and the decimals of their minor unit.
+"""Currencies: which exist, and the decimals of their minor unit.
 
-Decimals are those of ISO 4217 (package ``iso4217``, the standard's own table), since that is what a minor unit means to
-payment gateways and to ``Intl.NumberFormat``. Babel's are how many decimals people *write* in a price (CLDR: none for
-the forint, which has two), so babel gives names here and never decimals. Not for workflow code: it loads tables.
+They are those of ISO 4217 (package ``iso4217``, the standard's own table), since that is what a minor unit means to
+payment gateways and to ``Intl.NumberFormat``. CLDR's (babel's) are how many decimals people *write* in a price: none
+for the forint, which has two. Not for workflow code: it loads tables.
 """
 
 from functools import cache
 
 import iso4217
-from babel import Locale
 
 from checkout.domain.checks import InvalidValue
 
@@ -35,9 +34,3 @@ def is_currency(currency: str) -> bool:
     except InvalidValue:
         return False
     return True
-
-
-def currency_name(currency: str, locale: str = "en") -> str:
-    """The currency's name in a language, such as ``Euro``. Raises InvalidValue for an unknown currency."""
-    currency_decimals(currency)
-    return str(Locale.parse(locale).currencies.get(currency, currency))

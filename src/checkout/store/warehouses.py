@@ -47,19 +47,34 @@ async def find_warehouse(session: AsyncSession, code: str | None = None) -> Ware
 
 
 async def add_warehouse(
-    session: AsyncSession, code: str, *, name: str = "", priority: int = 100, countries: tuple[str, ...] = ()
+    session: AsyncSession,
+    code: str,
+    *,
+    name: str | None = None,
+    priority: int | None = None,
+    countries: tuple[str, ...] | None = None,
 ) -> WarehouseRow:
-    """Make a warehouse, or change the one of that code to what is given."""
+    """Make a warehouse, or change of the one of that code what is given.
+
+    A new one has its code as name, priority 100, and serves all countries, where nothing else is given.
+    """
     row = (
         await session.execute(
             text("""
                 INSERT INTO warehouses (code, name, priority, countries)
-                VALUES (:code, :name, :priority, CAST(:countries AS text[]))
-                ON CONFLICT (code) DO UPDATE SET name = excluded.name, priority = excluded.priority,
-                    countries = excluded.countries
+                VALUES (:code, COALESCE(:name, :code), COALESCE(:priority, 100),
+                    COALESCE(CAST(:countries AS text[]), '{}'))
+                ON CONFLICT (code) DO UPDATE SET name = COALESCE(:name, warehouses.name),
+                    priority = COALESCE(:priority, warehouses.priority),
+                    countries = COALESCE(CAST(:countries AS text[]), warehouses.countries)
                 RETURNING id, code, name, priority, countries, active
             """),
-            {"code": code, "name": name or code, "priority": priority, "countries": list(countries)},
+            {
+                "code": code,
+                "name": name,
+                "priority": priority,
+                "countries": None if countries is None else list(countries),
+            },
         )
     ).one()
     return WarehouseRow(row.id, row.code, row.name, row.priority, tuple(row.countries), row.active)
