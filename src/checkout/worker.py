@@ -22,19 +22,22 @@ from checkout.activities.reconciliation import Reconciling
 from checkout.activities.refund import Refunding
 from checkout.activities.stock_commit import StockCommit
 from checkout.activities.unowed import Unowed
+from checkout.activities.webhooks import Webhooks
 from checkout.domain.contract import TASK_QUEUE
 from checkout.listeners.registry import NOBODY, Listeners, Shop
 from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
 from checkout.runtime.mail import Mailer
+from checkout.runtime.outgoing import PUBLIC, Outgoing
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.checkout import Checkout
 from checkout.workflows.notify import Notify
 from checkout.workflows.reconciliation import Reconciliation
 from checkout.workflows.refund import Refund
 from checkout.workflows.unowed import UnowedMoney
+from checkout.workflows.webhook import Webhook
 
-WORKFLOWS: list[type[Any]] = [Checkout, Notify, UnowedMoney, Refund, Reconciliation]
+WORKFLOWS: list[type[Any]] = [Checkout, Notify, Webhook, UnowedMoney, Refund, Reconciliation]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
@@ -47,10 +50,11 @@ def create_activities(
     *,
     listeners: Listeners = NOBODY,
     mailer: Mailer | None = None,
+    outgoing: Outgoing = PUBLIC,
 ) -> list[Callable[..., Any]]:
     """Every activity, on the database, the payment gateway and the price rules that it uses.
 
-    ``listeners`` hear of the checkouts' events, and send e-mails by the ``mailer``.
+    ``listeners`` hear of the checkouts' events, and send e-mails by the ``mailer``; webhooks go ``outgoing``.
     """
     validation = CartValidation(sessions, listeners)
     reservation = InventoryReservation(sessions)
@@ -61,6 +65,7 @@ def create_activities(
     check = PaymentCheck(sessions, gateway)
     commit = StockCommit(sessions, listeners)
     refunding = Refunding(sessions, gateway)
+    webhooks = Webhooks(sessions, outgoing)
     reconciling = Reconciling(sessions, gateway)
     return [
         *(validation.validate, validation.unlock),
@@ -76,6 +81,7 @@ def create_activities(
         Extension(sessions).record,
         *(refunding.reserve, refunding.give_back),
         Notifying(listeners, Shop(sessions, mailer)).tell,
+        *(webhooks.plan, webhooks.deliver, webhooks.give_up),
         *(reconciling.find, reconciling.settle, reconciling.note),
     ]
 

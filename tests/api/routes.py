@@ -54,6 +54,8 @@ class Route:
             "sku": "MUG",
             "reference": "ORD-NONE",
             "subject": "chk_none_none",
+            "endpoint_id": "whe_none",
+            "delivery_id": "whd_none",
         }
         given |= {"gateway": "simulated"} | names
         return self.path.format(**given)

@@ -20,13 +20,27 @@ from checkout.api.models import (
     products,
     refunds,
     statistics,
+    webhooks,
 )
 from checkout.api.models.problems import ProblemDetails
 from checkout.api.routes import health
 from tests.api.routes import Route, document, routes
 from tests.support.metrics import Scrape
 
-MODULES = (admin, admin_checkout, carts, checkouts, diagnosis, orders, payments, products, refunds, statistics, health)
+MODULES = (
+    admin,
+    admin_checkout,
+    carts,
+    checkouts,
+    diagnosis,
+    orders,
+    payments,
+    products,
+    refunds,
+    statistics,
+    health,
+    webhooks,
+)
 MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
     for module in MODULES

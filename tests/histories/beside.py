@@ -18,9 +18,12 @@ from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, re
 from checkout.domain.messages import UnowedInput
 from checkout.domain.reconciliation import ReconciliationInput
 from checkout.domain.refunds import RefundInput
-from checkout.listeners import GiveUp, Listener
+from checkout.domain.webhooks import delivery_workflow_id
+from checkout.listeners import GiveUp, Listener, Listeners
 from checkout.store.refunds import Asked, ask
+from checkout.store.webhook_endpoints import add_endpoint
 from checkout.workflows.start import refund_options
+from tests.support.receiver import receiver
 from tests.support.waiting import eventually
 from tests.workflows.ears import Ear, ear
 from tests.workflows.engine import Run
@@ -36,7 +39,7 @@ class Beside:
     """A way through a workflow beside the checkout, and the code that it fails with, where it does.
 
     ``explained``: gateway and shop agree in the end; not where the path is about what they disagree on. ``listens``:
-    who hears of the checkouts.
+    who hears of the checkouts; ``webhooks``: and the endpoints in the database.
     """
 
     name: str
@@ -44,6 +47,12 @@ class Beside:
     code: str | None = None
     explained: bool = True
     listens: tuple[Listener, ...] = ()
+    webhooks: bool = False
+
+    @property
+    def listeners(self) -> Listeners:
+        """Who hears."""
+        return Listeners(self.listens, webhooks=self.webhooks)
 
 
 async def code_of(handle: Handle) -> str | None:
@@ -220,6 +229,37 @@ def _completed(*ears: Ear, after: int = 0) -> tuple[Listener, ...]:
     return tuple(ear(CheckoutCompleted, each, name=f"ear_{number}", after=after) for number, each in enumerate(ears))
 
 
+def _webhook(*answers: int, always: int = 200) -> Any:
+    """What sends a completed checkout to an endpoint."""
+
+    async def drive(stage: Stage) -> Handle:
+        with receiver() as there:
+            there.answers, there.always = list(answers), always
+            async with stage.sessions() as session, session.begin():
+                there.secret = (await add_endpoint(session, there.url, "", [CheckoutCompleted.NAME])).secret
+            run, _ = await sold(stage)
+            announced = f"notify-{CheckoutCompleted.NAME}-{run.checkout.checkout_id}"
+            await stage.client.get_workflow_handle(announced).result()
+            handle: Handle = stage.client.get_workflow_handle(await _delivery(stage))
+            await code_of(handle)
+        return handle
+
+    return drive
+
+
+async def _fanned_out(stage: Stage) -> Handle:
+    """The telling of an event that an endpoint wants."""
+    delivered = await _webhook()(stage)
+    await delivered.result()
+    checkout = str(await stage.shop.execute("SELECT checkout_id FROM webhook_deliveries"))
+    handle: Handle = stage.client.get_workflow_handle(f"notify-{CheckoutCompleted.NAME}-{checkout}")
+    return handle
+
+
+async def _delivery(stage: Stage) -> str:
+    return delivery_workflow_id(str(await stage.shop.execute("SELECT id FROM webhook_deliveries")))
+
+
 BESIDE: list[Beside] = [
     Beside("refunded", _refunded()),
     Beside("refunded_in_part", _refunded(lines=[{"sku": "MUG", "quantity": 1}], restock=True)),
@@ -240,4 +280,8 @@ BESIDE: list[Beside] = [
     Beside(
         "notified_in_vain", _notified(), "listener_gave_up", listens=_completed(Ear(), Ear(GiveUp("no such buyer")))
     ),
+    Beside("notified_webhooks", _fanned_out, webhooks=True),
+    Beside("webhook_delivered", _webhook(), webhooks=True),
+    Beside("webhook_delivered_at_last", _webhook(500), webhooks=True),
+    Beside("webhook_gone", _webhook(always=410), "webhook_gave_up", webhooks=True),
 ]

@@ -65,7 +65,7 @@ async def record_beside(path: Beside, client: Client) -> None:
     """The same for a workflow beside the checkout."""
     with fresh_database() as database_url:
         async with stage_on(database_url, client, RealTime(), TASK_QUEUE, short_ttl=4) as stage:
-            stage.listeners = Listeners(path.listens)
+            stage.listeners = path.listeners
             async with stage.worker():
                 handle = await path.drive(stage)
                 code = await code_of(handle)

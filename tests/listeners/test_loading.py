@@ -10,6 +10,7 @@ import pytest
 from checkout.domain.events import CheckoutCompleted
 from checkout.listeners import Listeners, listener
 from checkout.listeners.loading import listeners_of
+from checkout.listeners.registry import marked
 from checkout.runtime.settings import SettingsError, load_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "events.md"
@@ -81,6 +82,12 @@ def test_that_of_the_docs(own: Own) -> None:
     assert (found.name, found.event) == ("tell_the_warehouse", CheckoutCompleted)
 
 
+def test_one_name_is_ours(own: Own) -> None:
+    module = own(OWN.replace('name="warehouse"', 'name="webhooks"'))
+    with pytest.raises(SettingsError, match="a listener is called webhooks, which is ours"):
+        _load(module)
+
+
 def test_a_question_that_fails_is_a_yes() -> None:
     """Who asks wrongly hears too much, and the checkout feels nothing."""
 
@@ -93,7 +100,6 @@ def test_a_question_that_fails_is_a_yes() -> None:
     event = CheckoutCompleted(
         checkout_id="chk_1_2", cart_id="cart_1", at="", order_reference="ORD-1", currency="EUR", total=1
     )
-    found = Listeners((hears.__listens__,))  # type: ignore[attr-defined]
-    announced = found.announce(event)
-    assert announced is not None
-    assert [call.listener for call in announced.calls] == ["hears"]
+    found = marked(hears)
+    assert found is not None
+    assert found.wants(event)

@@ -13,6 +13,7 @@ from checkout.domain import messages as m
 from checkout.domain.contract import ActivityContract
 from checkout.domain.errors import Failure
 from checkout.domain.events import Told
+from checkout.domain.webhooks import Delivered, GivenUp, Planned
 from checkout.domain.words import PaymentStatus
 
 #: What one call of an activity does instead of succeeding: raises, waits, or answers otherwise.
@@ -81,6 +82,9 @@ class Fakes:
             contract.PAYMENT_CAPTURE.name: lambda: m.Captured(self._version, self._total),
             contract.STOCK_COMMIT.name: lambda: m.StockCommitted(self._version, 2),
             contract.TELL_LISTENER.name: lambda: Told(1),
+            contract.PLAN_WEBHOOKS.name: Planned,
+            contract.DELIVER_WEBHOOK.name: lambda: Delivered(200),
+            contract.GIVE_UP_WEBHOOK.name: lambda: GivenUp(""),
             contract.RECORD_EXTENSION.name: lambda: m.Extended(self._version, argument.expires_at),
         }
         return answers.get(one.name, lambda: m.Compensated(self._version, 1))()

@@ -16,6 +16,7 @@ from checkout.domain.ids import new_attempt_id, new_checkout_id
 from checkout.listeners.registry import NOBODY, Listeners
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from checkout.runtime.mail import Mailer
+from checkout.runtime.outgoing import Outgoing
 from checkout.store.payments import add_attempt
 from checkout.worker import create_activities, create_worker
 from tests.support.connections import Connections
@@ -29,6 +30,9 @@ VISA, DECLINED, POOR = "tok_visa", "tok_chargeDeclined", "tok_insufficientFunds"
 APPROVAL = "tok_3ds"
 #: Methods without a token; they stand for one here.
 PAYPAL, BANK = "paypal", "bank_transfer"
+
+#: Webhooks of tests go to this machine.
+ANYWHERE = Outgoing(allow_private=True, allow_http=True)
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Stage:
     #: Who hears of the checkouts' events, from the next worker on, and how e-mails leave.
     listeners: Listeners = NOBODY
     mailer: Mailer | None = None
+    outgoing: Outgoing = ANYWHERE
 
     @property
     def sessions(self) -> Sessions:
@@ -62,7 +67,11 @@ class Stage:
             async with create_worker(
                 self.client,
                 create_activities(
-                    self.sessions, connections.watching(adapter), listeners=self.listeners, mailer=self.mailer
+                    self.sessions,
+                    connections.watching(adapter),
+                    listeners=self.listeners,
+                    mailer=self.mailer,
+                    outgoing=self.outgoing,
                 ),
                 task_queue=self.task_queue,
                 grace=timedelta(seconds=grace),

@@ -3,7 +3,6 @@
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from checkout.listeners import Listeners
 from tests.histories.beside import BESIDE, Beside, code_of
 from tests.support.invariants import check_invariants
 from tests.workflows.stage import Stage
@@ -11,7 +10,7 @@ from tests.workflows.stage import Stage
 
 @pytest.mark.parametrize("path", BESIDE, ids=lambda path: str(path.name))
 async def test_path(stage: Stage, path: Beside) -> None:
-    stage.listeners = Listeners(path.listens)
+    stage.listeners = path.listeners
     async with stage.worker():
         handle = await path.drive(stage)
         assert await code_of(handle) == path.code

@@ -237,6 +237,22 @@ async def test_one_that_fails_for_three_days_is_given_up_and_seen(stage: Stage) 
     assert {one.delivery_id for one in broken.heard} == {broken.heard[0].delivery_id}
 
 
+async def test_what_fails_is_kept_for_ops_until_it_is_heard(stage: Stage) -> None:
+    gate = Gate()
+    hears = Ear(ConnectionError("no answer"), gate)
+    stage.listeners = Listeners((ear(CheckoutCompleted, hears, name="slow"),))
+    async with stage.worker():
+        run, _ = await stage.start(token=VISA)
+        await run.result()
+        await gate.reached.wait()
+        [(listener, attempts, error)] = await stage.shop.rows("SELECT listener, attempts, error FROM listener_troubles")
+        assert (listener, attempts) == ("slow", 1)
+        assert "ConnectionError" in error
+        gate.open()
+        await told(stage, CheckoutCompleted, run)
+    assert await stage.shop.rows("SELECT * FROM listener_troubles") == []
+
+
 async def test_one_that_gives_up_is_not_tried_again_and_holds_up_no_other(stage: Stage) -> None:
     hears, refuses = Ear(), Ear(GiveUp("no such buyer"))
     stage.listeners = Listeners((ear(CheckoutCompleted, refuses, name="refuses"), ear(CheckoutCompleted, hears)))

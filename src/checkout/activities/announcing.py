@@ -41,7 +41,8 @@ async def announce_failure(session: Session, listeners: Listeners, checkout_id: 
     if ended is None:
         return None
     failure = ended["failure"] or {}
-    return listeners.announce(
+    return await listeners.announce(
+        session,
         CheckoutFailed(
             checkout_id=checkout_id,
             cart_id=ended["cart_id"],
@@ -55,5 +56,5 @@ async def announce_failure(session: Session, listeners: Listeners, checkout_id: 
             currency=ended["currency"],
             total=ended["total"],
             order_reference=ended["order_reference"],
-        )
+        ),
     )

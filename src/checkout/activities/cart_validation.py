@@ -69,7 +69,7 @@ class CartValidation:
             currency=held.cart.currency,
             lines=len(demand.lines),
             units=units,
-            announcement=self.listeners.announce(started),
+            announcement=await self.listeners.announce(session, started),
         )
         return await finish(session, held, PHASE, State.RESERVING, result, hold_cart(held))
 

@@ -11,15 +11,18 @@ from temporalio.exceptions import ApplicationError
 from checkout.activities.beating import beating
 from checkout.activities.errors import phase_activity
 from checkout.domain import contract
-from checkout.domain.events import Telling, Told, event_of
-from checkout.listeners.registry import Delivery, GiveUp, Listeners, Shop
-from checkout.runtime.database import Sessions
+from checkout.domain.events import Event, Telling, Told, event_of
+from checkout.listeners.registry import Delivery, GiveUp, Listener, Listeners, Shop
+from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.runtime.mail import MailUnavailable
+from checkout.store.webhooks import end_listener_trouble, note_listener_trouble
 
 log = structlog.get_logger(__name__)
 
 #: Seconds that a listener may take for one attempt.
 PATIENCE = 45.0
+#: Seconds that keeping its failure may take.
+NOTE_PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ class Notifying:
             ) from None
         delivery = Delivery(f"{event.id}-{listener.name}", activity.info().attempt, self.shop)
         try:
+            await self._hear(listener, event, delivery)
+        except ApplicationError as error:
+            await self._note(delivery, listener.name, event, error)
+            raise
+        if delivery.attempt > 1:
+            await in_direct_transaction(self.sessions, lambda session: end_listener_trouble(session, delivery.id))
+        return Told(1)
+
+    async def _hear(self, listener: Listener, event: Event, delivery: Delivery) -> None:
+        try:
             async with beating(), asyncio.timeout(PATIENCE):
                 await listener.hear(event, delivery)
         except GiveUp as reason:
@@ -59,12 +72,34 @@ class Notifying:
             raise ApplicationError(str(error), type="mail_unavailable") from None
         except Exception as error:  # noqa: BLE001 - whatever a listener does, it is tried again
             kind, where = type(error).__name__, _where(error)
-            log.warning("listener_failed", listener=given.listener, event_id=event.id, kind=kind, at=where)
+            log.warning("listener_failed", listener=listener.name, event_id=event.id, kind=kind, at=where)
             raise ApplicationError(
                 f"{kind} at {where} (its message may be personal, so it is not kept)",
                 type="listener_failed",
             ) from None
-        return Told(1)
+
+    async def _note(self, delivery: Delivery, name: str, event: Event, error: ApplicationError) -> None:
+        """Keep what is behind, for ops; best effort: Temporal keeps it as well."""
+        try:
+            async with asyncio.timeout(NOTE_PATIENCE):
+                if error.non_retryable:
+                    await in_direct_transaction(
+                        self.sessions, lambda session: end_listener_trouble(session, delivery.id)
+                    )
+                else:
+                    await in_direct_transaction(
+                        self.sessions,
+                        lambda session: note_listener_trouble(
+                            session,
+                            delivery.id,
+                            listener=name,
+                            event=event,
+                            attempts=delivery.attempt,
+                            error=f"{error.type}: {error.message}",
+                        ),
+                    )
+        except Exception as also:  # noqa: BLE001 - the first error is the one that counts
+            log.debug("listener_trouble_not_kept", listener=name, error=type(also).__name__)
 
 
 def _where(error: BaseException) -> str:

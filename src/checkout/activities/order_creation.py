@@ -78,7 +78,9 @@ class OrderCreation:
             held,
             PHASE,
             _next_state(held),
-            OrderCreated(version=0, order_reference=reference, announcement=self.listeners.announce(placed)),
+            OrderCreated(
+                version=0, order_reference=reference, announcement=await self.listeners.announce(session, placed)
+            ),
             order_reference=reference,
             **columns,
         )

@@ -54,7 +54,9 @@ class StockCommit:
             currency=held.checkout.currency or held.cart.currency,
             total=held.checkout.total or 0,
         )
-        done = StockCommitted(version=0, units=paid.units, announcement=self.listeners.announce(completed))
+        done = StockCommitted(
+            version=0, units=paid.units, announcement=await self.listeners.announce(session, completed)
+        )
         result = await finish(session, held, PHASE, State.COMPLETED, done)
         if await reserving.commit(session, given.checkout_id) != paid.units:
             raise DefiniteFailure("reservation_missing", "the units of the order are not held any more", benign=False)

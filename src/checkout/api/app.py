@@ -16,12 +16,24 @@ from checkout.api.idempotency import Idempotency
 from checkout.api.log_context import LogContext
 from checkout.api.metrics import Gauges
 from checkout.api.resources import Resources
-from checkout.api.routes import admin, admin_orders, carts, checkouts, health, metrics, orders, payments, products
+from checkout.api.routes import (
+    admin,
+    admin_orders,
+    admin_webhooks,
+    carts,
+    checkouts,
+    health,
+    metrics,
+    orders,
+    payments,
+    products,
+)
 from checkout.api.security import Tokens
 from checkout.payments.adapters import check_gateway
 from checkout.runtime.mail import mailbox_of
 from checkout.runtime.settings import Settings
 
+STOREFRONT = (products, carts, checkouts, orders, payments)
 EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
 
 
@@ -57,7 +69,18 @@ def create_app(settings: Settings) -> FastAPI:
     admin_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
-    for resource in (products, carts, checkouts, orders, payments, admin, admin_orders, health, metrics):
+    for resource in (
+        products,
+        carts,
+        checkouts,
+        orders,
+        payments,
+        admin,
+        admin_orders,
+        admin_webhooks,
+        health,
+        metrics,
+    ):
         app.include_router(resource.router)
     describe(app)
     mailbox.install(app, mailbox_of(settings))
@@ -72,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=EXPOSED_HEADERS,
         )

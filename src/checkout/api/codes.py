@@ -38,6 +38,8 @@ KINDS: dict[str, Kind] = {
     "cart_not_found": Kind(404, "Cart not found"),
     "checkout_not_found": Kind(404, "Checkout not found"),
     "order_not_found": Kind(404, "Order not found"),
+    "webhook_not_found": Kind(404, "No such webhook endpoint"),
+    "webhook_delivery_not_found": Kind(404, "No such webhook delivery"),
     "gateway_not_found": Kind(404, "No such payment gateway"),
     "signature_invalid": Kind(400, "Signature invalid"),
     # The cart.

@@ -25,7 +25,7 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
 )
-from temporalio.common import QueryRejectCondition
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -34,6 +34,7 @@ from checkout.domain import contract
 from checkout.domain.ids import unowed_workflow_id, workflow_id
 from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
 from checkout.domain.refunds import RefundInput
+from checkout.domain.webhooks import Deliver, delivery_workflow_id
 from checkout.workflows.start import refund_options, start_options
 
 T = TypeVar("T")
@@ -200,6 +201,20 @@ class Engine:
                 start_signal=contract.PAYMENT_CHANGED,
                 start_signal_args=[PaymentChanged(unowed.attempt_id)],
                 static_summary=f"Unowed money of {unowed.checkout_id}",
+                rpc_timeout=timedelta(seconds=RPC_WAIT),
+            )
+        )
+
+    async def deliver_webhook(self, delivery_id: str) -> None:
+        """Have a delivery made now; one that waits for its next attempt does not wait longer."""
+        await _bounded(
+            self._client.start_workflow(
+                contract.WEBHOOK_WORKFLOW,
+                Deliver(delivery_id),
+                id=delivery_workflow_id(delivery_id),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+                static_summary="A webhook, sent again",
                 rpc_timeout=timedelta(seconds=RPC_WAIT),
             )
         )

@@ -176,6 +176,7 @@ class _Stack:
             "temporal_ui_url": self._temporal.ui or "",
             "gateway_url": self._gateway_url,
             **self._mail(),
+            "webhook_allow_http": "true",
             "gateway_webhook_url": f"{self._api_url}/payments/webhooks/simulated",
             "worker_metrics_port": str(self._settings.worker_metrics_port or 0),
             **self._secrets,

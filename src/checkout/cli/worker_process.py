@@ -16,6 +16,7 @@ from checkout.listeners.loading import listeners_of
 from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
 from checkout.runtime.mail import mailer_of
+from checkout.runtime.outgoing import outgoing_of
 from checkout.runtime.schedules import keep_schedules, recurring
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
@@ -53,6 +54,7 @@ async def run_worker(settings: Settings, ready_file: Path | None = None) -> None
                     PriceRules.of(settings),
                     listeners=listeners,
                     mailer=mailer_of(settings),
+                    outgoing=outgoing_of(settings),
                 )
                 worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
                 async with _scheduled(client, settings):

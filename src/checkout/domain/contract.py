@@ -11,6 +11,7 @@ from checkout.domain import events as e
 from checkout.domain import messages as m
 from checkout.domain import reconciliation as r
 from checkout.domain import refunds as f
+from checkout.domain import webhooks as w
 from checkout.domain.words import Phase
 
 In = TypeVar("In")
@@ -22,6 +23,7 @@ UNOWED_WORKFLOW = "UnowedMoney"
 RECONCILIATION_WORKFLOW = "Reconciliation"
 REFUND_WORKFLOW = "Refund"
 NOTIFY_WORKFLOW = "Notify"
+WEBHOOK_WORKFLOW = "Webhook"
 
 #: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
 MEMO_CHECKOUT_ID = "checkout_id"
@@ -98,6 +100,9 @@ SETTLE_FINDING = ActivityContract("settle_finding", r.Finding, r.Settled, "Give 
 NOTE_REFUND = ActivityContract("note_refund", r.Finding, r.Settled, "Write down what somebody refunded at the gateway")
 
 TELL_LISTENER = ActivityContract("tell_listener", e.Telling, e.Told, "Tell a listener of the event")
+PLAN_WEBHOOKS = ActivityContract("plan_webhooks", e.Telling, w.Planned, "Find the endpoints that want the event")
+DELIVER_WEBHOOK = ActivityContract("deliver_webhook", w.Deliver, w.Delivered, "Send the event to the endpoint")
+GIVE_UP_WEBHOOK = ActivityContract("give_up_webhook", w.Undelivered, w.GivenUp, "Give the delivery up")
 
 #: Each phase with the compensation that undoes it, in the order of the phases.
 COMPENSATION_OF = {
@@ -146,4 +151,7 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     SETTLE_FINDING,
     NOTE_REFUND,
     TELL_LISTENER,
+    PLAN_WEBHOOKS,
+    DELIVER_WEBHOOK,
+    GIVE_UP_WEBHOOK,
 )

@@ -4,6 +4,7 @@ import importlib
 from collections import Counter
 from collections.abc import Iterator
 
+from checkout.domain.webhooks import WEBHOOKS
 from checkout.listeners.order_mail import order_mails
 from checkout.listeners.registry import Listener, Listeners, marked
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
@@ -14,10 +15,13 @@ def listeners_of(settings: Settings) -> Listeners:
     found = [*order_mails(settings)]
     for place in settings.listeners:
         found += _load(place)
+    reserved = [one.name for one in found if one.name == WEBHOOKS]
+    if reserved:
+        raise SettingsError(f"{PREFIX}LISTENERS: a listener is called {WEBHOOKS}, which is ours; give it another name")
     twice = sorted(name for name, count in Counter(one.name for one in found).items() if count > 1)
     if twice:
         raise SettingsError(f"{PREFIX}LISTENERS: two listeners are called {twice[0]}; give one another name")
-    return Listeners(tuple(found))
+    return Listeners(tuple(found), webhooks=True)
 
 
 def _load(place: str) -> list[Listener]:

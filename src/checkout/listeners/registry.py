@@ -9,9 +9,12 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from checkout.domain.events import Announcement, Call, Event, announcement
+from checkout.domain.webhooks import WEBHOOKS
 from checkout.runtime.database import Sessions
 from checkout.runtime.mail import Mailer
+from checkout.runtime.statements import Session
 from checkout.store.orders import OrderRecord, read_any_order, read_next_action
+from checkout.store.webhooks import wanted
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +115,8 @@ class Listeners:
     """Those of one process."""
 
     known: tuple[Listener, ...] = ()
+    #: Whether events go to the endpoints in the database, too.
+    webhooks: bool = False
 
     def find(self, name: str) -> Listener:
         """The listener of that name. Raises LookupError: another version of the shop had one."""
@@ -121,12 +126,15 @@ class Listeners:
         raise LookupError(name)
 
     def listens(self, kind: type[Event]) -> bool:
-        """Whether anyone wants to hear of such events."""
-        return any(issubclass(kind, one.event) for one in self.known)
+        """Whether anyone may want to hear of such events."""
+        return self.webhooks or any(issubclass(kind, one.event) for one in self.known)
 
-    def announce(self, event: Event) -> Announcement | None:
-        """The event for those who want to hear of it, None where nobody does."""
-        return announcement(event, [Call(one.name, one.after) for one in self.known if one.wants(event)])
+    async def announce(self, session: Session, event: Event) -> Announcement | None:
+        """The event for those who want to hear of it, None where nobody does. Raises what the database raises."""
+        calls = [Call(one.name, one.after) for one in self.known if one.wants(event)]
+        if self.webhooks and await wanted(session, event.NAME):
+            calls.append(Call(WEBHOOKS))
+        return announcement(event, calls)
 
 
 #: Nobody listens.

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
@@ -19,19 +20,31 @@ async def announce(announcement: Announcement | None) -> None:
     """
     if announcement is None:
         return
+    listeners = ", ".join(call.listener for call in announcement.calls)
+    await start_beside(
+        contract.NOTIFY_WORKFLOW,
+        announcement,
+        announcement.workflow_id,
+        announcement,
+        f"{announcement.event} to {listeners}",
+    )
+
+
+async def start_beside(name: str, argument: Any, workflow_id: str, about: Announcement, summary: str) -> None:
+    """Start a workflow that outlives this one, once: where one of that id was started before, nothing."""
     try:
         await workflow.start_child_workflow(
-            contract.NOTIFY_WORKFLOW,
-            announcement,
-            id=announcement.workflow_id,
+            name,
+            argument,
+            id=workflow_id,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-            search_attributes=_attributes(announcement),
-            static_summary=f"{announcement.event} to {', '.join(call.listener for call in announcement.calls)}",
+            search_attributes=_attributes(about),
+            static_summary=summary,
         )
     except WorkflowAlreadyStartedError:
-        workflow.logger.info("announced before: %s", announcement.workflow_id)
+        workflow.logger.info("started before: %s", workflow_id)
 
 
 @dataclass

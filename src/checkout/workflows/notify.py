@@ -7,8 +7,10 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from checkout.domain import contract
 from checkout.domain.events import Announcement, Call, Telling, Told
+from checkout.domain.webhooks import WEBHOOKS, Deliver, delivery_workflow_id
+from checkout.workflows.announcing import start_beside
 from checkout.workflows.failures import sentence
-from checkout.workflows.policies import GIVE_UP_AFTER, LISTENER
+from checkout.workflows.policies import GIVE_UP_AFTER, LISTENER, RECORD, execute
 
 
 @workflow.defn(name=contract.NOTIFY_WORKFLOW)
@@ -41,22 +43,30 @@ class Notify:
             await workflow.sleep(call.after, summary=f"Until {call.listener} is told")
         self._stand(call, "is being told")
         try:
-            await workflow.execute_activity(
-                contract.TELL_LISTENER.name,
-                Telling(call.listener, self._announcement.event, self._announcement.facts),
-                result_type=contract.TELL_LISTENER.gives,
-                schedule_to_close_timeout=GIVE_UP_AFTER,
-                start_to_close_timeout=LISTENER.attempt,
-                heartbeat_timeout=LISTENER.heartbeat,
-                retry_policy=LISTENER.retry,
-                summary=call.listener,
-            )
+            if call.listener == WEBHOOKS:
+                await self._send()
+            else:
+                telling = Telling(call.listener, self._announcement.event, self._announcement.facts)
+                await execute(contract.TELL_LISTENER, telling, LISTENER, summary=call.listener, within=GIVE_UP_AFTER)
         except ActivityError as error:
             # The others are told all the same.
             self._stand(call, f"gave up: {sentence(error)}")
             return f"{call.listener}: {sentence(error)}"
         self._stand(call, "has heard")
         return None
+
+    async def _send(self) -> None:
+        """Start a workflow for each endpoint that wants the event: a receiver that is away holds up no other."""
+        telling = Telling(WEBHOOKS, self._announcement.event, self._announcement.facts)
+        planned = await execute(contract.PLAN_WEBHOOKS, telling, RECORD)
+        for delivery in planned.deliveries:
+            await start_beside(
+                contract.WEBHOOK_WORKFLOW,
+                Deliver(delivery),
+                delivery_workflow_id(delivery),
+                self._announcement,
+                f"{self._announcement.event} as a webhook",
+            )
 
     def _stand(self, call: Call, how: str) -> None:
         self._stands[call.listener] = how

@@ -31,13 +31,22 @@ class Policy:
 
 
 async def execute(
-    contract: ActivityContract[In, Out], argument: In, policy: Policy, *, summary: str | None = None
+    contract: ActivityContract[In, Out],
+    argument: In,
+    policy: Policy,
+    *,
+    summary: str | None = None,
+    within: timedelta | None = None,
 ) -> Out:
-    """An activity under its policy; ``summary`` where the contract's says too little. Raises ActivityError."""
+    """An activity under its policy; ``summary`` where the contract's says too little. Raises ActivityError.
+
+    ``within``: for how long it is tried, without an end unless given.
+    """
     result: Out = await workflow.execute_activity(
         contract.name,
         argument,
         result_type=contract.gives,
+        schedule_to_close_timeout=within,
         start_to_close_timeout=policy.attempt,
         heartbeat_timeout=policy.heartbeat,
         retry_policy=policy.retry,
@@ -84,6 +93,17 @@ LISTENER = Policy(
     attempt=timedelta(seconds=60),
     retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(hours=1)),
     heartbeat=timedelta(seconds=10),
+)
+#: A webhook: the activity says itself when it is tried again (``domain.webhooks.PAUSES``).
+WEBHOOK = Policy(
+    attempt=timedelta(seconds=30),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(hours=1)),
+    heartbeat=timedelta(seconds=10),
+)
+#: What is kept of an event that goes out.
+RECORD = Policy(
+    attempt=timedelta(seconds=15),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60)),
 )
 #: From the first attempt on; who has not heard by then is not told any more, and people see it.
 GIVE_UP_AFTER = timedelta(days=3)

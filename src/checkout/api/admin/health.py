@@ -12,6 +12,7 @@ from checkout.api.models.statistics import Health, Reason
 from checkout.api.problems import Problem
 from checkout.api.resources import Resources
 from checkout.store.statistics import count_stuck
+from checkout.store.webhooks import count_behind
 
 Check = Callable[[Resources], Awaitable[Sequence[Reason]]]
 
@@ -23,6 +24,9 @@ REMEDIES = {
     "worker": "Start a worker (`checkout worker`), or look at its log.",
     "overdue": "`checkout list --stuck` names them; a timer that does not end them has no worker, or no workflow.",
     "stuck": "`checkout list --stuck` names them, `checkout diagnose ID` says why.",
+    "listeners": "In the Temporal UI, workflows of type Notify have the last failure of what is tried again.",
+    "webhooks": "`GET /admin/webhooks/deliveries?status=pending` lists them; their log says what the receivers answer.",
+    "webhooks_disabled": "Mend the receiver, then enable its endpoint again and resend what failed.",
     "workflow_tasks": "The run in the Temporal UI says which code fails: put the code back that it was begun with.",
 }
 
@@ -79,7 +83,26 @@ async def tasks(resources: Resources) -> Sequence[Reason]:
     return _counted(resources.settings.unhealthy_from, "workflow_tasks", failing, "Workflows whose tasks fail")
 
 
-CHECKS: tuple[Check, ...] = (checkouts, worker, tasks)
+async def events(resources: Resources) -> Sequence[Reason]:
+    """Listeners and webhooks that are behind. The shop sells all the same, so they never make it unhealthy."""
+    seconds = resources.settings.events_behind_after
+    try:
+        behind = await resources.database.read(lambda session: count_behind(session, seconds))
+    except Problem:
+        return []  # said by the check of the checkouts
+    said = (
+        ("listeners", f"Listeners that have failed for more than {seconds} s"),
+        ("webhooks", f"Webhooks that have failed for more than {seconds} s"),
+        ("webhooks_disabled", "Webhook endpoints that were disabled because nothing was taken"),
+    )
+    return [
+        Reason(code=code, level="degraded", detail=f"{what}: {count}.", remedy=REMEDIES[code], count=count)
+        for (code, what), count in zip(said, behind, strict=True)
+        if count
+    ]
+
+
+CHECKS: tuple[Check, ...] = (checkouts, worker, tasks, events)
 
 
 def _away(code: str, detail: str) -> Reason:

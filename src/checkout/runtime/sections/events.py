@@ -1,4 +1,4 @@
-"""Who hears of what happens to checkouts, and by which way e-mails leave."""
+"""Who hears of what happens to checkouts, and how e-mails and webhooks leave."""
 
 from email.utils import parseaddr
 from typing import Annotated, Self
@@ -8,7 +8,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, BeforeValidator, DirectoryPath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from checkout.runtime.setting_kinds import PREFIX, setting, split, text
+from checkout.runtime.setting_kinds import PREFIX, seconds, setting, split, text
 
 
 def _smtp_url(value: SecretStr) -> SecretStr:
@@ -66,6 +66,16 @@ class EventSettings(BaseSettings):
     )
     mail_templates: DirectoryPath | None = setting(
         None, "Templates of the shop's own for e-mails, in place of ours of the same name", "a directory that exists"
+    )
+
+    webhook_allow_private: bool = setting(
+        False, "Whether webhooks may go to private addresses, this machine's among them", "true or false"
+    )
+    webhook_allow_http: bool = setting(
+        False, "Whether webhooks may go without TLS (`checkout dev`: they may)", "true or false"
+    )
+    events_behind_after: int = seconds(
+        900, "Seconds for which a listener or a webhook may fail before `/health/checkout` says so", 259_200
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from checkout.store.tables.promotions import Coupon, CouponRedemption, Promotion
 from checkout.store.tables.refunds import Refund
 from checkout.store.tables.stock import Reservation, Stock, StockMovement, Warehouse
 from checkout.store.tables.tax_shipping import ExchangeRate, ShippingOption, TaxRate
+from checkout.store.tables.webhooks import ListenerTrouble, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AdminAction",
@@ -30,6 +31,7 @@ __all__ = [
     "ExchangeRate",
     "GatewayEvent",
     "IdempotencyKey",
+    "ListenerTrouble",
     "MinuteCount",
     "Order",
     "OrderLine",
@@ -52,4 +54,7 @@ __all__ = [
     "UnowedMoney",
     "Variant",
     "Warehouse",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

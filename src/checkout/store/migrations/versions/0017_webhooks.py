@@ -1,0 +1,13 @@
+"""Events are sent to others: endpoints, deliveries, and what came of each attempt."""
+
+from checkout.store.migrations.scripts import run_scripts
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make their tables."""
+    run_scripts("0017")
