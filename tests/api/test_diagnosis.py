@@ -9,8 +9,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from checkout.api import engine
+from checkout.api.admin import gateway_health
 from checkout.api.admin.findings import Evidence, findings
 from checkout.api.models.admin_checkout import INSPECTED, InspectedCheckout
+from checkout.payments.adapters import connect_gateway
+from checkout.payments.port import Gateway
 from checkout.runtime.settings import Settings
 from checkout.store.inconsistent import CODES
 from tests.api.buyer import Buyer, card
@@ -266,3 +269,47 @@ async def test_a_closed_one_is_well_while_it_is_read_as_it_closes(http: httpx.As
                 seen += [code for code in codes(await diagnosed(http, checkout)) if code == "workflow_gone"]
         await paying
         assert not seen
+
+
+@pytest.mark.parametrize(
+    ("failure", "remedy"),
+    [
+        (
+            "database_error: the row of stock is locked by the database's process 7 (psql)",
+            "End the transaction",
+        ),
+        ("database_error: the row of stock (sku MUG) would break ck_stock_no_oversell", "Put the row right"),
+        ("database_error: no connection to 10.0.0.1:5432 was free", "Raise CHECKOUT_DATABASE_POOL_SIZE"),
+        ("database_error: the database at 10.0.0.1:5432 does not answer", "Bring that server back"),
+        ("gateway_unavailable: the payment gateway does not answer: 503", "See that the payment gateway answers"),
+        ("KeyError: raised by checkout.store, line 88", "Mend what it says"),
+    ],
+)
+def test_what_fails_says_what_to_do(failure: str, remedy: str) -> None:
+    pending = {
+        **dict.fromkeys(("last_failure_at", "next_try_at")),
+        "activity": "stock_commit",
+        "attempt": 3,
+        "running": False,
+        "last_failure": failure,
+    }
+    workflow = {**INSPECTED["workflow"], "status": "running", "pending_activities": [pending]}
+    shown = {**INSPECTED, "state": "committing", "state_name": "Committing", "workflow": workflow}
+    [finding] = findings(Evidence(InspectedCheckout.model_validate(shown)))
+    assert finding.remedy.startswith(remedy)
+
+
+async def test_the_gateway_is_asked_seldom_and_once_for_all(
+    http: httpx.AsyncClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_health, "REMEMBERED", 3600)
+    asked = []
+
+    def connect(settings: Settings) -> Gateway:
+        asked.append(settings.gateway_url)
+        return connect_gateway(settings)
+
+    monkeypatch.setattr(gateway_health, "connect_gateway", connect)
+    answers = await asyncio.gather(*(http.get("/admin/diagnosis", headers=VIEWER) for _ in range(5)))
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert len(asked) == 1

@@ -68,7 +68,7 @@ class WatchAll(Watch):
         super().__init__(changes)
         self._seen: set[str] | None = set()
 
-    def saw(self, checkout_id: str) -> None:
+    def told(self, checkout_id: str) -> None:
         """This one has changed."""
         if self._seen is not None:
             self._seen.add(checkout_id)
@@ -93,7 +93,6 @@ class Changes:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._watches: dict[str, set[Watch]] = {}
-        self._watching_all: set[WatchAll] = set()
         self._audiences: list[Audience] = []
         #: Whether PostgreSQL tells this process of changes now.
         self.listening = False
@@ -125,11 +124,11 @@ class Changes:
     def watch_all(self) -> Iterator[WatchAll]:
         """Be told of the changes of all checkouts from here on."""
         watch = WatchAll(self)
-        self._watching_all.add(watch)
+        self._audiences.append(watch)
         try:
             yield watch
         finally:
-            self._watching_all.discard(watch)
+            self._audiences.remove(watch)
 
     async def run(self) -> None:
         """Listen until cancelled, and again after each loss of the connection."""
@@ -161,8 +160,6 @@ class Changes:
             audience.told(checkout_id)
         for watch in self._watches.get(checkout_id, ()):
             watch.wake()
-        for everyone in self._watching_all:
-            everyone.saw(checkout_id)
 
     def _miss_all(self) -> None:
         for audience in self._audiences:
@@ -170,5 +167,3 @@ class Changes:
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake()
-        for everyone in self._watching_all:
-            everyone.missed()

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from checkout.api.admin.gateway_health import GatewayHealth
 from checkout.api.cache import Caches
 from checkout.api.changes import Changes
 from checkout.api.database import Database
@@ -43,6 +44,7 @@ class Resources:
     tally: Tally
     #: Reads a webhook of the shop's gateway: headers and body.
     read_event: Callable[[Mapping[str, str], bytes], Event]
+    gateway_health: GatewayHealth
 
     @classmethod
     @asynccontextmanager
@@ -69,6 +71,7 @@ class Resources:
                 caches,
                 tally,
                 event_reader(settings),
+                GatewayHealth(settings),
             )
         finally:
             await windows.close()

@@ -57,7 +57,9 @@ class Diagnosing:
 
     async def system(self) -> SystemDiagnosis:
         """What keeps the shop from selling, and what is stuck; an answer whatever is away."""
-        ours, gateway, stuck = await asyncio.gather(reasons(self._resources), self._gateway.reasons(), self._stuck())
+        ours, gateway, stuck = await asyncio.gather(
+            reasons(self._resources), self._resources.gateway_health.reasons(), self._stuck()
+        )
         found = [*ours, *gateway]
         if is_unhealthy(found):
             return SystemDiagnosis(status="unhealthy", reasons=found, stuck=stuck)

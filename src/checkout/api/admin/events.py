@@ -26,7 +26,7 @@ async def events(changes: Changes, stopping: anyio.Event) -> AsyncIterator[dict[
         try:
             while not stopping.is_set():
                 await watch.changed()
-                seen, told = watch.take(), changes.listening
+                seen, told = watch.take(), changes.fresh
                 if seen is None or seen or not told:
                     named = sorted(seen) if seen and told else None
                     yield {"event": "changes", "data": Named(ids=named).model_dump_json()}

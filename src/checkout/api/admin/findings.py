@@ -170,14 +170,19 @@ _MENDS = {
 #: A worker that is there takes a task within this; that of one which died goes to another after 10 s.
 TAKEN_WITHIN = timedelta(seconds=15)
 
-#: What to do where the payment gateway is away.
+#: What is said where the payment gateway is away, and what to do.
+GATEWAY_AWAY = "The payment gateway gives no answer that counts"
 GATEWAY_REMEDY = "See that the payment gateway answers where the shop's settings say, and that it takes the shop's key."
 
-#: What to do first, by the kind of a failure: what stands before its colon.
-_CAUSES = {
-    "gateway_unavailable": "See that the payment gateway answers and takes the shop's key",
-    "database_error": "See that PostgreSQL answers, and look at the worker's log for the statement",
-}
+#: What to do first, by words of a failure (docs/operate/temporal-ui.md), the first that fits.
+_CAUSES = (
+    ("gateway_unavailable:", "See that the payment gateway answers and takes the shop's key"),
+    ("is locked by", "End the transaction that holds the row: `SELECT pg_terminate_backend(…)` with that process"),
+    ("would break", "Put the row right that was changed by hand: `checkout verify` says what differs"),
+    ("was free", "Raise CHECKOUT_DATABASE_POOL_SIZE, or find what holds the worker's connections"),
+    ("does not answer", "Bring that server back, or mend the setting by which this worker reaches it"),
+    ("", "Mend what it says; the worker's log has more"),
+)
 
 
 def _untaken(found: InspectedCheckout) -> str | None:
@@ -188,8 +193,7 @@ def _untaken(found: InspectedCheckout) -> str | None:
 
 
 def _failing(one: PendingActivity, checkout_id: str) -> Finding:
-    kind = (one.last_failure or "").partition(":")[0]
-    cause = _CAUSES.get(kind, "Mend what it says; the worker's log has more")
+    cause = next(remedy for says, remedy in _CAUSES if says in (one.last_failure or ""))
     following = "" if one.next_try_at is None else f" The next attempt is at {rfc3339(one.next_try_at)}."
     often, last = _times(max(1, one.attempt - 1)), (one.last_failure or "").rstrip(" .:")
     return Finding(

@@ -4,24 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from checkout.activities.judging import judge
-from checkout.api.admin.findings import GATEWAY_REMEDY
+from checkout.api.admin.findings import GATEWAY_AWAY
+from checkout.api.admin.gateway_health import GATEWAY_WAIT
 from checkout.api.database import Database
 from checkout.api.models.admin_checkout import PaymentShown
 from checkout.api.models.diagnosis import AtGateway
-from checkout.api.models.statistics import Reason
 from checkout.domain.reconciliation import Finding
 from checkout.payments.adapters import connect_gateway
 from checkout.payments.port import Gateway, GatewayError, Payment, Unavailable
 from checkout.runtime.settings import Settings, SettingsError
 from checkout.store.reconciling import known_payments
-
-#: Seconds that the gateway has to answer.
-GATEWAY_WAIT = 3.0
-
-_AWAY = "The payment gateway gives no answer that counts"
 
 
 @dataclass(frozen=True)
@@ -48,19 +42,6 @@ class GatewayBooks:
                 return await self._compare(gateway, there)
         except SettingsError as missing:
             return Asked([_not_asked(one, str(missing)) for one in there])
-
-    async def reasons(self) -> list[Reason]:
-        """Why the gateway cannot be paid at; nothing where it answers, or this process has no key to ask it with."""
-        try:
-            async with self._gateway() as gateway, asyncio.timeout(GATEWAY_WAIT):
-                async for _ in gateway.list_payments(since=datetime.now(UTC)):
-                    break
-        except SettingsError:
-            return []
-        except (GatewayError, TimeoutError) as error:
-            detail = f"{_AWAY}: {str(error) or 'timeout'}."
-            return [Reason(code="gateway", level="unhealthy", detail=detail, remedy=GATEWAY_REMEDY)]
-        return []
 
     @contextlib.asynccontextmanager
     async def _gateway(self) -> AsyncIterator[Gateway]:
@@ -99,7 +80,7 @@ async def _ask(gateway: Gateway, attempt: PaymentShown) -> Payment | AtGateway:
         async with asyncio.timeout(GATEWAY_WAIT):
             return await gateway.fetch(str(attempt.gateway_reference))
     except (Unavailable, TimeoutError) as error:
-        return _without(attempt, "away", f"{_AWAY}: {str(error) or 'timeout'}")
+        return _without(attempt, "away", f"{GATEWAY_AWAY}: {str(error) or 'timeout'}")
     except GatewayError as refusal:
         return _without(attempt, "unknown", f"The gateway does not know it: {refusal}")
 

@@ -127,7 +127,8 @@ function frame(me) {
   }
 
   async function refreshHealth() {
-    health((await call("GET", "admin/diagnosis", { signal }).catch(() => ({ status: "unknown" }))).status);
+    const seen = await call("GET", "health/checkout", { signal }).catch((refusal) => refusal);
+    health(seen.code === "unhealthy" ? "unhealthy" : seen instanceof Error ? "unknown" : seen.status);
   }
 
   const again = paced(async (ids) => {
