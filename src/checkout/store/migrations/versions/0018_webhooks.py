@@ -2,12 +2,12 @@
 
 from checkout.store.migrations.scripts import run_scripts
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     """Make their tables."""
-    run_scripts("0017")
+    run_scripts("0018")
