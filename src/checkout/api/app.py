@@ -32,6 +32,7 @@ from checkout.api.security import Tokens
 from checkout.payments.adapters import check_gateway
 from checkout.runtime.mail import mailbox_of
 from checkout.runtime.settings import Settings
+from checkout.runtime.tracing import request_telemetry
 
 STOREFRONT = (products, carts, checkouts, orders, payments)
 EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
             "Money is in minor units beside an ISO 4217 code, times are RFC 3339 in UTC, errors are RFC 9457 problems."
         ),
         lifespan=lifespan,
+        telemetry=request_telemetry(),
         redoc_url=None,
         docs_url=None,
         swagger_ui_oauth2_redirect_url=None,

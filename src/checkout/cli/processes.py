@@ -16,6 +16,7 @@ from checkout.cli.store import with_store
 from checkout.runtime.logs import configure_logs
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.stack import settings_of_stack
+from checkout.runtime.tracing import start_tracing, stop_tracing
 
 #: Seconds for requests, and streams of events, that are open when the process is told to stop.
 GRACE = 5
@@ -80,7 +81,11 @@ def api() -> None:
     settings = settings_of_stack()
     configure_logs(settings, process="api")
     Runtime.set_default(sdk_runtime())
-    _serve(create_app(settings), settings, "http_port")
+    start_tracing("api")
+    try:
+        _serve(create_app(settings), settings, "http_port")
+    finally:
+        stop_tracing()
 
 
 def gateway() -> None:
@@ -125,7 +130,11 @@ def worker(
 
     settings = settings_of_stack()
     configure_logs(settings, process="worker")
-    uvloop.run(run_worker(settings, ready_file))  # as uvicorn runs the API: a quarter less CPU for what is awaited
+    start_tracing("worker")
+    try:
+        uvloop.run(run_worker(settings, ready_file))  # as uvicorn runs the API: a quarter less CPU for what is awaited
+    finally:
+        stop_tracing()
 
 
 def _serve(application: ASGIApp, settings: Settings, port_setting: Literal["http_port", "gateway_port"]) -> None:

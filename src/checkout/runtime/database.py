@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.statements import Session, Transaction, transaction
+from checkout.runtime.tracing import connection_options
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Session)
@@ -77,6 +78,7 @@ def engine_for(
             # Every statement here is one of a few fixed texts: worth preparing at its second use on a connection.
             "prepare_threshold": 1,
             **parameters,
+            **connection_options(),
         },
         isolation_level="READ COMMITTED",
         pool_size=pool_size,

@@ -10,6 +10,7 @@ import structlog
 from checkout.runtime.log_context import of_temporal
 from checkout.runtime.log_errors import as_document, as_text
 from checkout.runtime.settings import Settings
+from checkout.runtime.tracing import trace_id
 
 #: Libraries that say at INFO what nobody asked for; Stripe's at DEBUG also what is sent, payment methods included.
 _QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING", "stripe": "WARNING"}
@@ -75,6 +76,8 @@ def _for_people() -> structlog.dev.ConsoleRenderer:
 def _fields(process: str) -> structlog.types.Processor:
     def add(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
         event["process"] = process
+        if (traced := trace_id()) is not None:
+            event["trace_id"] = traced
         event.pop("color_message", None)  # uvicorn says some things twice
         return event
 

@@ -21,6 +21,7 @@ from temporalio.service import TLSConfig
 
 from checkout.domain import search
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
+from checkout.runtime.tracing import temporal_interceptors
 
 
 async def connect(
@@ -42,6 +43,7 @@ async def connect(
             identity=identity,
             lazy=lazy,
             runtime=runtime,
+            interceptors=temporal_interceptors(),
         )
     except RuntimeError as error:
         raise RuntimeError(

@@ -56,6 +56,7 @@ async def test_no_line_and_no_history_has_what_a_buyer_entered(stack: WatchedSta
     for process in PROCESSES:
         said = stack.written(process)
         assert not [mark for mark in (*MARKS, ada.token) if mark in said], process
+    assert not [mark for mark in (*MARKS, ada.token) if any(mark in span.text for span in stack.collector.spans)]
     events = [event async for event in history(stack, ada.cart_id)]
     assert any(done["id"] in event for event in events)
     assert not [mark for event in events for mark in (*MARKS, ada.token) if mark in event]

@@ -24,6 +24,7 @@ from checkout.payments.port import (
 )
 from checkout.payments.simulated.signature import HEADER, verify
 from checkout.payments.simulated.tokens import CARDS
+from checkout.runtime.tracing import client_traces
 
 #: Seconds for a whole call, and for the connection alone. The gateway may take its time to authorize.
 TOTAL_TIMEOUT = 10.0
@@ -133,7 +134,9 @@ class SimulatedGateway:
     async def _call(self, verb: str, path: str, **request: Any) -> Any:
         """The JSON of a good answer. Raises ``Declined``, ``Refused``, ``Unavailable``."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+            self._session = aiohttp.ClientSession(
+                headers=self._headers, timeout=self._timeout, trace_configs=client_traces()
+            )
         try:
             async with self._session.request(verb, self._url + path, **request) as response:
                 status, answer = response.status, await response.json()

@@ -23,6 +23,7 @@ from checkout.payments.stripe.amounts import to_stripe
 from checkout.payments.stripe.calls import FRESH_KEYS, ask, change
 from checkout.payments.stripe.objects import event_of, is_ours, payment_of
 from checkout.runtime.stripe_keys import is_live
+from checkout.runtime.tracing import client_traces
 
 #: What this adapter is written for, whatever version the account has: the one of the library that is pinned.
 API_VERSION = "2026-10-28.endive"
@@ -218,7 +219,7 @@ class StripeGateway:
         if self._client is None:
             # It would name this machine to Stripe, and keep an id in the home directory.
             stripe.enable_telemetry = False
-            self._session = aiohttp.ClientSession()
+            self._session = aiohttp.ClientSession(trace_configs=client_traces())
             self._client = stripe.StripeClient(
                 self._secret_key,
                 stripe_version=API_VERSION,
