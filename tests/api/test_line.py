@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 import httpx
 import pytest
 
-from checkout.api import engine, line, resources
+from checkout.api import engine, line
 from checkout.api.app import create_app
 from checkout.api.line import Line
 from checkout.domain import contract
@@ -130,12 +129,11 @@ async def test_a_start_in_line_is_refused_as_soon_as_nothing_is_left(
     stage: Stage, api_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one start is under way, the next for the same units waits, and learns it without a checkout of its own."""
-    monkeypatch.setattr(resources, "Line", partial(Line, at_once=1))
     monkeypatch.setattr(line, "LONGEST", 120)
     gate = Gate()
     await stage.shop.product("SOFA", stock={"FRA": 2})
     stage.faults.then(contract.PAYMENT_AUTHORIZATION, *waits(gate))
-    with serve(create_app(api_settings)) as url:
+    with serve(create_app(api_settings.model_copy(update={"starts_at_once": 1}))) as url:
         async with httpx.AsyncClient(base_url=url, timeout=120) as http:
             first, second = Buyer(http, await stage.cart(SOFA=2)), Buyer(http, await stage.cart(SOFA=1))
             selling = asyncio.create_task(first.start(payment=CARD))

@@ -49,6 +49,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAX_RUNNING_CHECKOUTS_ADDRESS", "many", "a number, 1 to 100000, or off"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "networks such as 10.0.0.0/8, or addresses"),
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", "networks such as 10.0.0.0/8, or addresses"),
+        ("STARTS_AT_ONCE", "0", "'0', needed: a number, 1 to 1000"),
         ("LOG_LEVEL", "loud", "debug, info, warning or error"),
     ],
 )

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-#: How many go at once: enough to keep two cores busy. More would only wait inside instead of in the line.
-AT_ONCE = 32
 #: Seconds between two looks of the first in line at what it waits for.
 GLANCE = 0.1
 #: Seconds after which a start goes in any case: where no worker answers, it need not wait for all those before it.
@@ -21,7 +19,7 @@ APART = 0.02
 class Line:
     """Lets so many go at once, the others in the order in which they came."""
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
+    def __init__(self, at_once: int) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._front = asyncio.Lock()
 

@@ -66,7 +66,7 @@ class Resources:
                 changes,
                 PriceRules.of(settings),
                 pool,
-                Line(),
+                Line(settings.starts_at_once),
                 RateLimits(settings, windows, tally),
                 caches,
                 tally,

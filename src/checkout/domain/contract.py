@@ -17,6 +17,7 @@ from checkout.domain.words import Phase
 In = TypeVar("In")
 Out_co = TypeVar("Out_co", covariant=True)
 
+#: Where no setting names another.
 TASK_QUEUE = "checkout"
 CHECKOUT_WORKFLOW = "Checkout"
 UNOWED_WORKFLOW = "UnowedMoney"

@@ -8,7 +8,7 @@ from checkout.runtime.setting_kinds import DatabaseUrl, Url, port, setting, text
 
 
 class ServerSettings(BaseSettings):
-    """Addresses and ports of ours, and the database."""
+    """Addresses and ports of ours, the database, and how much a process takes on."""
 
     data_dir: Path = setting(
         Path(".checkout"), "Where `checkout dev` keeps its servers' data, logs and secrets", "a directory"
@@ -34,4 +34,12 @@ class ServerSettings(BaseSettings):
     )
     database_pool_size: int = setting(
         10, "Connections to PostgreSQL that one process keeps open", "a number, 1 to 200", ge=1, le=200
+    )
+    # Enough to keep two cores busy. More would only wait inside instead of in the line.
+    starts_at_once: int = setting(
+        32,
+        "Starts that one process of the API takes through their phases at once; others stand in line",
+        "a number, 1 to 1000",
+        ge=1,
+        le=1000,
     )

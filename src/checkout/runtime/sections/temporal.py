@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+from checkout.domain.contract import TASK_QUEUE
 from checkout.runtime.setting_kinds import PREFIX, Address, ExistingFile, Url, port, setting, text
 
 
@@ -13,7 +14,7 @@ class TemporalSettings(BaseSettings):
 
     temporal_address: Address = text("127.0.0.1:7233", "Temporal's front end", "host:port")
     temporal_namespace: str = text("default", "Temporal's namespace")
-    temporal_task_queue: str = text("checkout", "Task queue of the worker")
+    temporal_task_queue: str = text(TASK_QUEUE, "Task queue of the worker")
     temporal_port: int = port(7233, "Port of the Temporal server that `checkout dev` runs")
     temporal_ui_port: int = port(8233, "Port of the Temporal UI that `checkout dev` runs")
     temporal_ui_url: Url | None = text(
