@@ -19,8 +19,13 @@ PATIENCE = 120
 
 
 @asynccontextmanager
-async def api_process(settings: Settings, directory: Path) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    """``checkout api`` with the servers of these settings, and a client of it, killed if it does not end by itself."""
+async def api_process(
+    settings: Settings, directory: Path, **variables: str
+) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+    """``checkout api`` with the servers of these settings, and a client of it, killed if it does not end by itself.
+
+    ``variables``: further settings, by their names without the prefix.
+    """
     port = free_port()
     environment = {
         "CHECKOUT_DATA_DIR": str(directory),
@@ -32,6 +37,7 @@ async def api_process(settings: Settings, directory: Path) -> AsyncIterator[tupl
         "CHECKOUT_SECRET_KEY": SECRET_KEY,
         "CHECKOUT_ADMIN_TOKEN": ADMIN_TOKEN,
         "CHECKOUT_LOG_LEVEL": "warning",
+        **{f"CHECKOUT_{name}": value for name, value in variables.items()},
     }
     command = [sys.executable, "-c", "from checkout.cli.main import main; main()", "api"]
     process = await asyncio.create_subprocess_exec(*command, env=os.environ | environment)

@@ -76,6 +76,8 @@ async def test_of_twenty_at_once_three_run_and_whoever_ends_makes_room(stage: St
         assert (await waiting[1].start(payment=CARD)).status_code == 201
         await waiting[2].started()
         refused(await waiting[3].start(), "customer", 3)
+        open_ones = await stage.shop.rows("SELECT id FROM checkouts WHERE closed_at IS NULL")
+        assert set(await places(stage)) == {row[0] for row in open_ones}
         # An extension does not cost a place, nor does another customer's crowd.
         assert (await third.extend(third_id, 900)).status_code == 200
         await Buyer(found[0], await stage.shop.cart({"MUG": 1}, customer_id="bob")).started()

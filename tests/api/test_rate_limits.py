@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from checkout.runtime.settings import load_settings
 from tests.api.buyer import TOKENS
 from tests.api.conftest import ADMIN_TOKEN, SECRET_KEY
 from tests.api.problem import problem
+from tests.api.process import api_process
 from tests.support.http import serve
 from tests.support.shop import Shop
 
@@ -178,6 +180,13 @@ async def test_only_a_trusted_proxy_says_who_is_behind_it(database_url: str) -> 
         assert await from_("2001:db8:0:2::1", 1) == [404]
         assert await from_("::ffff:198.51.100.2", 1) == [429]
         assert await from_("nonsense", 3) == [404, 404, 429]
+
+
+async def test_the_command_believes_nobody_who_connects_from_this_machine(database_url: str, tmp_path: Path) -> None:
+    settings = load_settings(database_url=database_url, temporal_address="127.0.0.1:9")
+    async with api_process(settings, tmp_path, RATE_LIMIT_ADDRESS="2/minute") as (_, api):
+        said = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(3)]
+        assert [(await Caller([api], "ses_ada").post(headers=each)).status_code for each in said] == [404, 404, 429]
 
 
 async def test_off_is_off(database_url: str, sessions: Sessions) -> None:

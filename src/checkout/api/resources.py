@@ -26,6 +26,9 @@ from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
 from checkout.store.pricing import PriceRules
 
+#: Seconds for which what runs beside the requests is waited for at the end.
+GRACE = 2.0
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -77,7 +80,8 @@ class Resources:
             await windows.close()
             for task in running:
                 task.cancel()
-            await asyncio.wait(running)
+            # A server that stands still in the middle of a statement does not answer to its cancellation either.
+            await asyncio.wait(running, timeout=GRACE)
             with suppress(Problem):
                 await tally.flush()
             await pool.dispose()
