@@ -8,6 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from checkout.activities.audit import Auditing
 from checkout.activities.by_hand import ByHand
 from checkout.activities.cart_validation import CartValidation
 from checkout.activities.extension import Extension
@@ -20,6 +21,7 @@ from checkout.activities.payment_check import PaymentCheck
 from checkout.activities.price_lock import PriceLock
 from checkout.activities.reconciliation import Reconciling
 from checkout.activities.refund import Refunding
+from checkout.activities.repair import Repairing
 from checkout.activities.stock_commit import StockCommit
 from checkout.activities.unowed import Unowed
 from checkout.activities.webhooks import Webhooks
@@ -30,14 +32,16 @@ from checkout.runtime.database import Sessions
 from checkout.runtime.mail import Mailer
 from checkout.runtime.outgoing import PUBLIC, Outgoing
 from checkout.store.pricing import EURO_PRICES, PriceRules
+from checkout.workflows.audit import Audit
 from checkout.workflows.checkout import Checkout
 from checkout.workflows.notify import Notify
 from checkout.workflows.reconciliation import Reconciliation
 from checkout.workflows.refund import Refund
+from checkout.workflows.repair import Repair
 from checkout.workflows.unowed import UnowedMoney
 from checkout.workflows.webhook import Webhook
 
-WORKFLOWS: list[type[Any]] = [Checkout, Notify, Webhook, UnowedMoney, Refund, Reconciliation]
+WORKFLOWS: list[type[Any]] = [Checkout, Notify, Webhook, UnowedMoney, Refund, Reconciliation, Audit, Repair]
 
 #: How long a worker that is told to stop lets its activities end; what is still running is tried again elsewhere.
 GRACE = timedelta(seconds=10)
@@ -67,6 +71,7 @@ def create_activities(
     refunding = Refunding(sessions, gateway)
     webhooks = Webhooks(sessions, outgoing)
     reconciling = Reconciling(sessions, gateway)
+    repairing = Repairing(sessions, gateway)
     return [
         *(validation.validate, validation.unlock),
         *(reservation.reserve, reservation.release),
@@ -83,6 +88,8 @@ def create_activities(
         Notifying(listeners, Shop(sessions, mailer)).tell,
         *(webhooks.plan, webhooks.deliver, webhooks.give_up),
         *(reconciling.find, reconciling.settle, reconciling.note),
+        Auditing(sessions).find,
+        *(repairing.assess, repairing.unlock, repairing.note),
     ]
 
 

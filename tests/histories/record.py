@@ -19,6 +19,7 @@ from checkout.listeners import Listeners
 from checkout.runtime.temporal import connect
 from tests.histories.beside import BESIDE, Beside, code_of
 from tests.histories.paths import PATHS, Path
+from tests.histories.repairs import REPAIRS
 from tests.histories.store import file_of, write
 from tests.support import servers
 from tests.support.databases import fresh_database
@@ -76,7 +77,8 @@ async def record_beside(path: Beside, client: Client) -> None:
 
 async def main(names: list[str]) -> int:
     """Record the named paths, all when none is named; gives the exit code."""
-    known: dict[str, Path | Beside] = {path.name: path for path in PATHS} | {path.name: path for path in BESIDE}
+    every: list[Path | Beside] = [*PATHS, *BESIDE, *REPAIRS]
+    known = {path.name: path for path in every}
     if unknown := sorted(set(names) - set(known)):
         print(f"no such path: {', '.join(unknown)}", file=sys.stderr)
         return 2

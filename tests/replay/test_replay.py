@@ -13,10 +13,11 @@ from checkout.runtime.temporal import data_converter
 from checkout.worker import WORKFLOWS, workflow_runner
 from tests.histories.beside import BESIDE, Beside
 from tests.histories.paths import PATHS, Path
+from tests.histories.repairs import REPAIRS
 from tests.histories.store import file_of, read, recorded
 from tests.support.shop import ADDRESS
 
-ALL: list[Path | Beside] = [*PATHS, *BESIDE]
+ALL: list[Path | Beside] = [*PATHS, *BESIDE, *REPAIRS]
 NAMES = [path.name for path in ALL]
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverlapPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from checkout.domain.audit import AuditInput
 from checkout.domain.contract import RECONCILIATION_WORKFLOW
 from checkout.domain.reconciliation import ReconciliationInput
 from checkout.runtime import schedules
@@ -98,7 +99,10 @@ async def test_a_server_that_is_away_is_asked_again(
 
 
 def test_the_settings_say_how_often_and_whether_it_mends() -> None:
-    [quiet] = recurring(load_settings())
+    quiet, audit = recurring(load_settings())
     assert (quiet.every, quiet.argument) == (3600, ReconciliationInput(hours=24, fix=False))
-    [busy] = recurring(load_settings(reconcile_every=0, reconcile_hours=2, reconcile_fix=True))
+    assert (audit.every, audit.argument) == (60, AuditInput(grace=30))
+    changes = {"reconcile_every": 0, "reconcile_hours": 2, "reconcile_fix": True, "audit_every": 5, "audit_grace": 1}
+    busy, audit = recurring(load_settings(**changes))
     assert (busy.every, busy.argument) == (0, ReconciliationInput(hours=2, fix=True))
+    assert (audit.every, audit.argument) == (5, AuditInput(grace=1))

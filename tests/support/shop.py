@@ -51,6 +51,12 @@ class Shop:
             row = result.first() if isinstance(result, CursorResult) and result.returns_rows else None
         return None if row is None else row[0]
 
+    async def execute_all(self, statements: list[str]) -> None:
+        """Run several statements in one transaction."""
+        async with self.sessions() as session, session.begin():
+            for statement in statements:
+                await session.execute(text(statement))
+
     async def rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         async with self.sessions() as session:

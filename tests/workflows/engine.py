@@ -102,8 +102,7 @@ class Run:
 
     async def details(self) -> str:
         """What the Temporal UI shows as the workflow's current details."""
-        metadata = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-        return str(metadata.current_details)
+        return await details_of(self.handle)
 
     async def notes(self, note: str) -> None:
         """Waits until the details say so."""
@@ -137,6 +136,12 @@ class Run:
         assert isinstance(caught.value.cause, ApplicationError), caught.value.cause
         assert (await self.handle.describe()).status is WorkflowExecutionStatus.FAILED
         return caught.value.cause
+
+
+async def details_of(handle: WorkflowHandle[Any, Any]) -> str:
+    """What the Temporal UI shows as a workflow's current details."""
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(metadata.current_details)
 
 
 async def in_flight(launch: Callable[[int], Awaitable[Run]], gate: Gate) -> Run:

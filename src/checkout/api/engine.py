@@ -6,7 +6,7 @@ What came of a call is said by :mod:`checkout.api.calls`.
 import asyncio
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -31,11 +31,12 @@ from temporalio.service import RPCError
 
 from checkout.api.calls import Ended, NotFound, StillRunning, answered, bounded, read_start, refusal
 from checkout.domain import contract
-from checkout.domain.ids import unowed_workflow_id, workflow_id
+from checkout.domain.audit import RepairInput
+from checkout.domain.ids import repair_workflow_id, unowed_workflow_id, workflow_id
 from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
 from checkout.domain.refunds import RefundInput
 from checkout.domain.webhooks import Deliver, delivery_workflow_id
-from checkout.workflows.start import refund_options, start_options
+from checkout.workflows.start import refund_options, repair_options, start_options
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ _FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a cart's workflow: one checkout."""
+    """A run of a cart's workflow: one checkout. ``repair``: of the workflow that ends it because its own is gone."""
 
     cart_id: str
     run_id: str
@@ -62,6 +63,12 @@ class Run:
     running: bool
     started_at: datetime
     ended_at: datetime | None = None
+    repair: bool = False
+
+    @property
+    def workflow_id(self) -> str:
+        """The workflow that it is a run of."""
+        return repair_workflow_id(self.checkout_id) if self.repair else workflow_id(self.cart_id)
 
 
 class Engine:
@@ -115,7 +122,7 @@ class Engine:
                 name, request, id=update_id, result_type=CheckoutView, rpc_timeout=time
             ),
             UPDATE_WAIT,
-            to=workflow_id(run.cart_id),
+            to=run.workflow_id,
         )
 
     async def ask(self, run: Run, name: str, request: Any, update_id: str | None = None) -> CheckoutView:
@@ -183,6 +190,25 @@ class Engine:
         running = found.status is WorkflowExecutionStatus.RUNNING
         return Run(cart_id, found.run_id, checkout_id, running, found.start_time, found.close_time)
 
+    async def repair_of(self, run: Run) -> Run | None:
+        """The run that repairs this one's checkout, None where none does now."""
+        handle = self._client.get_workflow_handle(repair_workflow_id(run.checkout_id))
+        try:
+            found = await _bounded(handle.describe(rpc_timeout=timedelta(seconds=RPC_WAIT)))
+        except NotFound:
+            return None
+        if found.status is not WorkflowExecutionStatus.RUNNING:
+            return None
+        return replace(run, run_id=found.run_id, running=True, started_at=found.start_time, repair=True)
+
+    async def repair(self, run: Run) -> None:
+        """Have the checkout of a run that is gone ended at once, or meet the repair that does it.
+
+        Raises StillRunning while it goes on, and Ended where somebody stopped the repair too.
+        """
+        given = RepairInput(run.checkout_id, run.cart_id, workflow_id(run.cart_id), run.run_id)
+        await self._finished(contract.REPAIR_WORKFLOW, given, **repair_options(given))
+
     async def payment_changed(self, cart_id: str, attempt_id: str) -> None:
         """Tell the running checkout of a cart that this attempt of it has changed; when none runs, nobody."""
         handle = self._client.get_workflow_handle(workflow_id(cart_id))
@@ -241,41 +267,20 @@ class Engine:
 
         Raises Problem where it cannot be done, StillRunning, and Ended where somebody stopped it on its way.
         """
-        options = refund_options(refund)
-        handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(options["id"])
-        with suppress(WorkflowAlreadyStartedError):
-            await _bounded(
-                self._client.start_workflow(
-                    contract.REFUND_WORKFLOW,
-                    refund,
-                    task_queue=self._task_queue,
-                    rpc_timeout=timedelta(seconds=RPC_WAIT),
-                    **options,
-                )
-            )
-        try:
-            async with asyncio.timeout(UPDATE_WAIT):
-                await handle.result()
-        except TimeoutError:
-            raise StillRunning from None
-        except WorkflowFailureError as failed:
-            raise refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
-        except RPCError as error:
-            raise StillRunning from error
+        await self._finished(contract.REFUND_WORKFLOW, refund, **refund_options(refund))
 
     async def retry(self, run: Run, activities: Iterable[str]) -> None:
         """Have activities that wait for their next attempt be tried at once, and what the workflow itself pauses.
 
         An activity that has ended meanwhile is none to be tried again.
         """
-        name = workflow_id(run.cart_id)
         for activity in activities:
             with suppress(NotFound):
                 await _bounded(
                     self._client.workflow_service.reset_activity(
                         ResetActivityRequest(
                             namespace=self._client.namespace,
-                            execution=WorkflowExecution(workflow_id=name, run_id=run.run_id),
+                            execution=WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
                             identity="checkout-api",
                             type=activity,
                         ),
@@ -308,8 +313,27 @@ class Engine:
         oldest = datetime.now(UTC) - POLLER_SILENCE
         return any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in answer.pollers)
 
+    async def _finished(self, workflow: str, given: Any, **options: Any) -> None:
+        """Start a workflow, or meet it, and wait for its end."""
+        with suppress(WorkflowAlreadyStartedError):
+            await _bounded(
+                self._client.start_workflow(
+                    workflow, given, task_queue=self._task_queue, rpc_timeout=timedelta(seconds=RPC_WAIT), **options
+                )
+            )
+        handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(options["id"])
+        try:
+            async with asyncio.timeout(UPDATE_WAIT):
+                await handle.result()
+        except TimeoutError:
+            raise StillRunning from None
+        except WorkflowFailureError as failed:
+            raise refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
+        except RPCError as error:
+            raise StillRunning from error
+
     def _handle(self, run: Run) -> WorkflowHandle[Any, Any]:
-        return self._client.get_workflow_handle(workflow_id(run.cart_id), run_id=run.run_id)
+        return self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
 
 
 async def _bounded(call: Awaitable[T], wait: float | None = None) -> T:

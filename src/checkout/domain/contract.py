@@ -7,6 +7,7 @@ the same names, and a test holds the two together.
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from checkout.domain import audit as a
 from checkout.domain import events as e
 from checkout.domain import messages as m
 from checkout.domain import reconciliation as r
@@ -25,6 +26,8 @@ RECONCILIATION_WORKFLOW = "Reconciliation"
 REFUND_WORKFLOW = "Refund"
 NOTIFY_WORKFLOW = "Notify"
 WEBHOOK_WORKFLOW = "Webhook"
+AUDIT_WORKFLOW = "Audit"
+REPAIR_WORKFLOW = "Repair"
 
 #: The memo field of a run that carries its checkout's id, so that it is found before its row exists.
 MEMO_CHECKOUT_ID = "checkout_id"
@@ -104,6 +107,14 @@ TELL_LISTENER = ActivityContract("tell_listener", e.Telling, e.Told, "Tell a lis
 PLAN_WEBHOOKS = ActivityContract("plan_webhooks", e.Telling, w.Planned, "Find the endpoints that want the event")
 DELIVER_WEBHOOK = ActivityContract("deliver_webhook", w.Deliver, w.Delivered, "Send the event to the endpoint")
 GIVE_UP_WEBHOOK = ActivityContract("give_up_webhook", w.Undelivered, w.GivenUp, "Give the delivery up")
+FIND_GONE = ActivityContract(
+    "find_gone", a.AuditInput, a.Gone, "Look for open checkouts whose workflow does not run any more"
+)
+ASSESS_GONE = ActivityContract(
+    "assess_gone", a.RepairInput, a.Assessment, "Look once more whether its workflow is gone, and what it needs"
+)
+UNLOCK_STRAY = ActivityContract("unlock_stray", a.RepairInput, m.Compensated, "Unlock the cart of an ended checkout")
+NOTE_REPAIR = ActivityContract("note_repair", a.Repaired, a.Noted, "Say what became of the checkout")
 
 #: Each phase with the compensation that undoes it, in the order of the phases.
 COMPENSATION_OF = {
@@ -155,4 +166,8 @@ EVERY_ACTIVITY: tuple[ActivityContract[Any, Any], ...] = (
     PLAN_WEBHOOKS,
     DELIVER_WEBHOOK,
     GIVE_UP_WEBHOOK,
+    FIND_GONE,
+    ASSESS_GONE,
+    UNLOCK_STRAY,
+    NOTE_REPAIR,
 )

@@ -71,6 +71,11 @@ def event_id(name: str, checkout_id: str) -> str:
     return f"evt_{_token(20, f'{name} {checkout_id}')}"
 
 
+def repair_workflow_id(checkout_id: str) -> str:
+    """The workflow that ends a checkout whose own is gone: one for each checkout."""
+    return f"repair-{checkout_id}"
+
+
 def workflow_id(cart_id: str) -> str:
     """The workflow of a cart's checkouts: one id for a cart, so that Temporal admits one running checkout."""
     return f"checkout-{cart_id}"

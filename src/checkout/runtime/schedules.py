@@ -22,6 +22,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from checkout.domain import contract
+from checkout.domain.audit import AuditInput
 from checkout.domain.reconciliation import ReconciliationInput
 from checkout.runtime.settings import Settings
 
@@ -55,7 +56,14 @@ def recurring(settings: Settings) -> list[Recurring]:
             ReconciliationInput(settings.reconcile_hours, settings.reconcile_fix),
             settings.reconcile_every,
             "Reconciliation with the payment gateway",
-        )
+        ),
+        Recurring(
+            "audit",
+            contract.AUDIT_WORKFLOW,
+            AuditInput(settings.audit_grace),
+            settings.audit_every,
+            "Audit of checkouts whose workflow is gone",
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict
 
 from checkout.runtime.sections.access import AccessSettings
+from checkout.runtime.sections.audit import AuditSettings
 from checkout.runtime.sections.events import EventSettings
 from checkout.runtime.sections.limits import LimitSettings
 from checkout.runtime.sections.payments import PaymentSettings
@@ -50,6 +51,7 @@ class Settings(
     EventSettings,
     TelemetrySettings,
     WatchingSettings,
+    AuditSettings,
     LimitSettings,
     AccessSettings,
     PaymentSettings,

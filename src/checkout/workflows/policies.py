@@ -107,3 +107,9 @@ RECORD = Policy(
 )
 #: From the first attempt on; who has not heard by then is not told any more, and people see it.
 GIVE_UP_AFTER = timedelta(days=3)
+#: Looks at all open checkouts, page by page.
+AUDIT = Policy(
+    attempt=timedelta(minutes=5),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
+    heartbeat=timedelta(seconds=10),
+)

@@ -10,10 +10,12 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 
+from checkout.domain.audit import RepairInput
 from checkout.domain.contract import MEMO_CHECKOUT_ID
-from checkout.domain.ids import refund_workflow_id, workflow_id
+from checkout.domain.ids import refund_workflow_id, repair_workflow_id, workflow_id
 from checkout.domain.messages import CheckoutInput
 from checkout.domain.refunds import RefundInput, RefundStatus
+from checkout.domain.words import State
 from checkout.workflows import search
 
 #: Bytes of a summary as JSON, in which whatever is not ASCII takes six or twelve; a server refuses more than 400.
@@ -51,6 +53,28 @@ def _summary(checkout: CheckoutInput) -> str:
     while len(json.dumps(summary)) > _LONGEST_SUMMARY:
         summary = f"{summary[:-10]}…"
     return summary.strip()
+
+
+class RepairOptions(TypedDict):
+    """Keyword arguments for ``Client.start_workflow``, but for the task queue, and for a child workflow."""
+
+    id: str
+    search_attributes: TypedSearchAttributes
+    static_summary: str
+
+
+def repair_options(repair: RepairInput, why: str = "its workflow is gone") -> RepairOptions:
+    """One run for a checkout at a time: a start beside it is refused with WorkflowAlreadyStartedError."""
+    return RepairOptions(
+        id=repair_workflow_id(repair.checkout_id),
+        search_attributes=TypedSearchAttributes(
+            [
+                SearchAttributePair(search.STATE, State.PENDING.value),
+                SearchAttributePair(search.CART, repair.cart_id),
+            ]
+        ),
+        static_summary=f"Repair of {repair.checkout_id}: {why}",
+    )
 
 
 class RefundOptions(TypedDict):

@@ -1,6 +1,7 @@
 """One checkout in full: its row, the rows around it, and what its workflow says now."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,14 +10,14 @@ from fastapi import Depends
 
 from checkout.api.admin.listing import patience, stuck_sentence, temporal_url
 from checkout.api.admin.timeline import timeline
-from checkout.api.admin.workflow import Seen, look
+from checkout.api.admin.workflow import AWAY, FORGOTTEN, Seen, look
 from checkout.api.engine import Run
 from checkout.api.models import admin as lists
 from checkout.api.models import admin_checkout as models
 from checkout.api.models.checkouts import LiveCheckout
+from checkout.api.problems import Problem
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
-from checkout.domain.ids import workflow_id
 from checkout.store.inspecting import Inspected, inspect_checkout
 from checkout.store.stuck import reason
 
@@ -54,20 +55,24 @@ class Inspecting:
         )
 
     async def _look(self, run: Run) -> tuple[Run, Seen]:
-        """The run, or the one that goes on for it after a reset."""
+        """The run, or what goes on for it: another run of the checkout after a reset, or its repair."""
         seen = await look(self._engine, run)
-        if seen.status == "terminated" and run.running:
-            latest = await self._engine.latest_run(run.cart_id)
+        if not run.running or seen.status == "running" or seen.note == AWAY:
+            return run, seen
+        with suppress(Problem):  # Temporal has just answered, and does not any more
+            latest = None if seen.note == FORGOTTEN else await self._engine.latest_run(run.cart_id)
             if latest is not None and latest.checkout_id == run.checkout_id and latest.run_id != run.run_id:
                 return latest, await look(self._engine, latest)
+            repair = await self._engine.repair_of(run)
+            if repair is not None:
+                return repair, await look(self._engine, repair)
         return run, seen
 
     def _workflow(self, run: Run, seen: Seen) -> models.Workflow:
-        name = workflow_id(run.cart_id)
         return models.Workflow(
-            workflow_id=name,
+            workflow_id=run.workflow_id,
             run_id=run.run_id,
-            temporal_url=temporal_url(self._settings, name, run.run_id),
+            temporal_url=temporal_url(self._settings, run.workflow_id, run.run_id),
             status=seen.status,
             pending_activities=seen.pending,
             failed_tasks=seen.failed_tasks,

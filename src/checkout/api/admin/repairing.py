@@ -8,6 +8,7 @@ from fastapi import Depends
 from checkout.api.admin.audit import ActingDep
 from checkout.api.admin.inspecting import Inspecting
 from checkout.api.calls import Ended, StillRunning
+from checkout.api.engine import Run
 from checkout.api.idempotency import Intent, IntentDep
 from checkout.api.models.admin import Resolution
 from checkout.api.models.admin_checkout import InspectedCheckout
@@ -33,7 +34,7 @@ class Repairing:
     async def release(self, checkout_id: str, reason: str) -> Answered:
         """Cancel it and give back what it holds: 200 once that is done, 202 while it takes longer.
 
-        Raises Problem ``too_late`` once the order is being made, ``workflow_gone`` where nobody is there to be asked.
+        One whose workflow is gone is repaired at once. Raises Problem ``too_late`` once the order is being made.
         """
         status = 200
         async with self._acting("release", checkout_id, reason):
@@ -45,7 +46,8 @@ class Repairing:
                 await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
                 status = 202
             except Ended:
-                shown = await self._require_closed(checkout_id)
+                status = await self._repair(run)
+                shown = await self._reading.get(None, checkout_id)
                 if shown.state is State.COMPLETED:
                     raise _too_late(shown, "refund its order instead") from None
             except Problem as problem:
@@ -68,8 +70,9 @@ class Repairing:
                 raise Problem(
                     "nothing_to_retry", "Nothing of this checkout waits for another attempt.", checkout_id=checkout_id
                 )
-            # Of the run that was looked at: after a reset another than the row's.
-            run = replace(await self._reading.run(None, checkout_id), run_id=found.workflow.run_id)
+            # Of the run that was looked at: after a reset another than the row's, or its repair's.
+            row = await self._reading.run(None, checkout_id)
+            run = replace(row, run_id=found.workflow.run_id, repair=found.workflow.workflow_id != row.workflow_id)
             await self._engine.retry(run, waiting)
         return await self._inspecting.get(checkout_id)
 
@@ -80,7 +83,7 @@ class Repairing:
             run = await self._reading.run(None, checkout_id)
             request = ResolveRequest(resolution.compensation, self._acting.admin.name, action_id)
             try:
-                await self._engine.ask(run, contract.RESOLVE, request, self._intent.update_id)
+                await self._ask_or_repair(run, contract.RESOLVE, request)
             except StillRunning:
                 await self._engine.latest_run(run.cart_id)
                 status = 202
@@ -89,6 +92,27 @@ class Repairing:
                 detail = f"The checkout is {shown.state_name.lower()}: nothing of it is refused."
                 raise Problem("not_refused", detail, checkout_id=checkout_id) from None
         return status, await self._inspecting.get(checkout_id)
+
+    async def _ask_or_repair(self, run: Run, name: str, request: ResolveRequest) -> None:
+        """Ask the checkout's workflow, or the repair that stands in for it. Raises Ended where neither runs."""
+        try:
+            await self._engine.ask(run, name, request, self._intent.update_id)
+        except Ended:
+            repair = await self._engine.repair_of(run)
+            if repair is None:
+                raise
+            await self._engine.update(repair, name, request, self._intent.update_id)
+
+    async def _repair(self, run: Run) -> int:
+        """End a checkout whose workflow runs no more, unless it had ended itself: 200, or 202 while that goes on."""
+        if (await self._reading.get(None, run.checkout_id)).state.closed:
+            return 200
+        try:
+            await self._engine.repair(run)
+        except (StillRunning, Ended):
+            await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+            return 202
+        return 200
 
     async def _require_closed(self, checkout_id: str) -> LiveCheckout:
         """The checkout whose workflow has ended. Raises Problem ``workflow_gone`` where its row is still open."""

@@ -14,7 +14,10 @@ class Cart(Table, table=True):
     """A cart. ``locked_by`` is the checkout that holds it, ``checkout_id`` the latest one, running or ended."""
 
     __tablename__ = "carts"
-    __table_args__ = (Index("ix_carts_customer_id", "customer_id", postgresql_where="customer_id IS NOT NULL"),)
+    __table_args__ = (
+        Index("ix_carts_customer_id", "customer_id", postgresql_where="customer_id IS NOT NULL"),
+        Index("ix_carts_locked_by", "locked_by", postgresql_where="locked_by IS NOT NULL"),
+    )
 
     id: str = text(primary_key=True)
     session_id: str = text(index=True)
