@@ -7,7 +7,7 @@ PYTEST  := $(BIN)/python -m pytest
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help .env dev test test-rules test-workflow test-e2e test-stateful chaos chaos-payments test-containers replay histories bench lint format lock
+.PHONY: help .env dev test test-rules test-workflow test-e2e test-stateful chaos chaos-payments test-containers replay histories screenshots bench lint format lock
 
 help: ## list the tasks
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -64,6 +64,9 @@ replay: $(READY) ## replay every recorded history against the workflow as it is 
 
 histories: $(READY) ## record the histories of all paths (or of PATHS="NAME …") from the real stack into tests/histories
 	$(BIN)/python -m tests.histories.record $(PATHS)
+
+screenshots: $(READY) ## the pictures of docs/operate, taken from a shop in which things are stuck (needs Chromium)
+	$(BIN)/python -m tests.operate.screenshots
 
 bench: $(READY) ## measure against a bare workflow, in one run
 	$(BIN)/python -m bench

@@ -46,7 +46,7 @@ SHOWN = {
         (
             "refuses to give the money of gw_lost back",
             "`checkout resolve {id} --compensation void_payment",
-            "cancelled by ops (admin): the buyer called",
+            "cancelled by ops (admin)",
         ),
     ),
     "worker_away": Shown("pending", "cart_validation"),
@@ -77,6 +77,7 @@ async def test_the_list_says_where_it_stands(stuck: StuckShop, name: str) -> Non
     shown, attributes = SHOWN[name], found.typed_search_attributes
     assert (attributes.get(search.STATE), attributes.get(search.PHASE)) == (shown.state, shown.phase)
     assert attributes.get(search.CART) == cart_of(stuck.checkouts[name])
+    assert attributes.get(search.ITEMS) == f"2 {sku(name)}"
     assert attributes.get(search.CUSTOMER) == (CUSTOMER if name in HERS else None)
     assert attributes.get(search.FAILURE) == ("card_declined" if name == "declined" else None)
     priced = shown.state not in {"pending", "reserving"}

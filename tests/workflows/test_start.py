@@ -10,6 +10,7 @@ from checkout.domain import contract
 from checkout.domain.ids import new_checkout_id, new_session_id
 from checkout.domain.messages import CheckoutInput, CheckoutView, PayRequest, StartRequest
 from checkout.domain.words import Outcome, State
+from checkout.workflows import search
 from tests.support.temporal import TemporalEnvironment
 from tests.workflows.engine import Run, checkout_input, engine_with, refusal
 from tests.workflows.fakes import Fakes, Gate, breaks
@@ -42,6 +43,23 @@ async def test_a_start_waits_until_the_prices_are_locked(temporal_env: TemporalE
         answers = [(await start)[1] for start in starts]
         assert [view.state for view in answers] == [State.AWAITING_PAYMENT] * 2
         assert answers[0].checkout_id == answers[1].checkout_id
+
+
+async def test_whatever_is_in_the_cart_can_be_told_in_the_list(temporal_env: TemporalEnvironment) -> None:
+    """A server refuses a summary, or an attribute, that is too long: the checkout would not begin."""
+    many = ", ".join(f"1 {'Größe-🧦' * 12}" for _ in range(3))
+    async with engine_with(temporal_env, Fakes()) as engine:
+        run, _ = await engine.start(checkout_input(items=many, attempt_id="pay_1"))
+        found = await run.handle.describe()
+        assert str(await found.static_summary()).startswith(f"{run.checkout.cart_id} express 1 Größe-🧦")
+        assert found.typed_search_attributes[search.ITEMS] == many[:255]
+        plain, _ = await engine.start()
+        found = await plain.handle.describe()
+        assert (await found.static_summary(), found.typed_search_attributes.get(search.ITEMS)) == (
+            plain.checkout.cart_id,
+            None,
+        )
+        await plain.cancel()
 
 
 async def test_another_session_is_refused(temporal_env: TemporalEnvironment) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checkout.domain.progress import Progress
-from checkout.domain.times import rfc3339
+from checkout.domain.times import to_the_second
 from checkout.domain.words import State
 
 
@@ -56,10 +56,10 @@ def _waits(progress: Progress) -> str:
         return f"{_DOES[state]}."
     if state in {State.AUTHORIZING, State.CAPTURING}:
         until = progress.tried_until
-        rest = f", tried until {rfc3339(until)}: then everything is given back" if until else ""
+        rest = f", tried until {to_the_second(until)}: then everything is given back" if until else ""
         return f"{_DOES[state]}{rest}."
     then = _THEN.get(state, "then everything is given back")
-    return f"{_DOES[state]}, until {rfc3339(progress.deadline)}: {then}."
+    return f"{_DOES[state]}, until {to_the_second(progress.deadline)}: {then}."
 
 
 def _ending(progress: Progress) -> str:

@@ -4,6 +4,7 @@ STATE = "CheckoutState"
 PHASE = "CheckoutPhase"
 CART = "CheckoutCart"
 CUSTOMER = "CheckoutCustomer"
+ITEMS = "CheckoutItems"
 ORDER = "CheckoutOrder"
 FAILURE = "CheckoutFailure"
 TOTAL = "CheckoutTotal"
@@ -15,6 +16,7 @@ TYPES = {
     PHASE: "Keyword",
     CART: "Keyword",
     CUSTOMER: "Keyword",
+    ITEMS: "Keyword",
     ORDER: "Keyword",
     FAILURE: "Keyword",
     TOTAL: "Int",

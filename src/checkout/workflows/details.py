@@ -8,9 +8,11 @@ from temporalio import workflow
 from checkout.domain.errors import Failure
 from checkout.domain.outlook import outlook
 from checkout.domain.progress import Progress
-from checkout.domain.times import rfc3339
-from checkout.domain.words import State
+from checkout.domain.times import to_the_second
+from checkout.domain.words import PAYABLE, State
 from checkout.workflows import search
+
+_PAYING = PAYABLE | {State.AUTHORIZING}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Journal:
 
     def note(self, note: str) -> None:
         """What ops should know beyond the state."""
-        self.progress.notes.append(f"{rfc3339(workflow.now())} {note}")
+        self.progress.notes.append(f"{to_the_second(workflow.now())} {note}")
         self._describe()
 
     def publish(self) -> None:
@@ -67,15 +69,15 @@ def current_details(progress: Progress) -> str:
     rows = [
         ("Checkout", f"`{progress.checkout.checkout_id}`"),
         ("Total", _total(progress)),
-        ("Payment attempts left", "" if progress.state.closed else str(progress.attempts_left)),
-        ("Deadline", "" if progress.state.closed else rfc3339(progress.deadline)),
+        ("Items", f"`{progress.checkout.items}`" if progress.checkout.items else ""),
+        ("Payment attempts left", str(progress.attempts_left) if progress.state in _PAYING else ""),
         ("Order", f"`{progress.order_reference}`" if progress.order_reference else ""),
         ("Last trouble", progress.trouble or ""),
         ("Last error", _failure(progress.last_error)),
         ("Failure", _failure(progress.failure)),
     ]
     parts = [
-        f"**{progress.state.label}** since {rfc3339(progress.since)}",
+        f"**{progress.state.label}** since {to_the_second(progress.since)}",
         seen.waits,
         f"**Ops:** {seen.ops}" if seen.ops else "",
         "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows if value)]),

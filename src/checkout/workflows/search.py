@@ -14,14 +14,18 @@ STATE = SearchAttributeKey.for_keyword(search.STATE)
 PHASE = SearchAttributeKey.for_keyword(search.PHASE)
 CART = SearchAttributeKey.for_keyword(search.CART)
 CUSTOMER = SearchAttributeKey.for_keyword(search.CUSTOMER)
+ITEMS = SearchAttributeKey.for_keyword(search.ITEMS)
 ORDER = SearchAttributeKey.for_keyword(search.ORDER)
 FAILURE = SearchAttributeKey.for_keyword(search.FAILURE)
 TOTAL = SearchAttributeKey.for_int(search.TOTAL)
 DEADLINE = SearchAttributeKey.for_datetime(search.DEADLINE)
 
+#: Characters of a keyword in a server's SQL visibility store.
+LONGEST = 255
+
 
 def at_start(checkout: CheckoutInput) -> TypedSearchAttributes:
-    """What the starter sets, so that the workflow need not: the first state, the cart and the customer."""
+    """What the starter sets, so that the workflow need not: the first state, the cart, items and customer."""
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(STATE, State.PENDING.value),
         SearchAttributePair(PHASE, Phase.CART_VALIDATION.value),
@@ -29,6 +33,8 @@ def at_start(checkout: CheckoutInput) -> TypedSearchAttributes:
     ]
     if checkout.customer_id is not None:
         pairs.append(SearchAttributePair(CUSTOMER, checkout.customer_id))
+    if checkout.items:
+        pairs.append(SearchAttributePair(ITEMS, checkout.items[:LONGEST]))
     return TypedSearchAttributes(pairs)
 
 

@@ -48,11 +48,11 @@ def start_options(checkout: CheckoutInput) -> StartOptions:
 
 
 def _summary(checkout: CheckoutInput) -> str:
-    """The cart and its items, and whether it is paid at once: one line of the list in the Temporal UI."""
-    summary = " ".join([checkout.cart_id, "express" if checkout.attempt_id else "", checkout.items]).replace("  ", " ")
+    """The cart and its items, and whether it is paid at once, on one line."""
+    summary = f"{checkout.cart_id}{' express' if checkout.attempt_id else ''} {checkout.items}".strip()
     while len(json.dumps(summary)) > _LONGEST_SUMMARY:
         summary = f"{summary[:-10]}…"
-    return summary.strip()
+    return summary
 
 
 class RepairOptions(TypedDict):
