@@ -14,7 +14,7 @@ from checkout.activities.counting import Attempt
 from checkout.activities.log_context import say_what_runs
 from checkout.activities.steps import step_of
 from checkout.domain.contract import ActivityContract
-from checkout.domain.errors import DefiniteFailure
+from checkout.domain.errors import DefiniteFailure, NotYet
 from checkout.runtime.database import Sessions
 from checkout.store.trouble import told
 
@@ -39,10 +39,10 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
     """Register a method as the activity of a contract.
 
     A DefiniteFailure becomes an ApplicationError that is not retried: its type is the code, its first detail the
-    figures, its second what only ops may see, and it is benign where the buyer did it. An error of the database becomes
-    one that is retried and says which server or row it is about; any other error, one that says what kind it is and
-    where it was raised. Both in words of ours: the driver's repeat statements and values, nobody knows what others
-    repeat, and histories keep it (G7). The log has all of it.
+    figures, its second what only ops may see, and it is benign where the buyer did it. NotYet is retried, with its
+    sentence. An error of the database becomes one that is retried and says which server or row it is about; any other
+    error, one that says what kind it is and where it was raised. Both in words of ours: the driver's repeat statements
+    and values, nobody knows what others repeat, and histories keep it (G7). The log has all of it.
     """
 
     def register(method: Method[Owner, In, Out]) -> Method[Owner, In, Out]:
@@ -75,6 +75,8 @@ async def _answer(owner: OnDatabase, contract: ActivityContract[Any, Any], work:
         return await work
     except DefiniteFailure as failure:
         raise application_error(failure) from None
+    except NotYet as error:
+        raise ApplicationError(str(error), type=type(error).__name__) from None
     except SQLAlchemyError as error:
         detail = await told(owner.sessions, error)
         log.warning("database_error", activity=str(contract.name), detail=detail, exc_info=error)

@@ -46,6 +46,10 @@ class AlreadyCompleted(DefiniteFailure):
         super().__init__("checkout_completed", f"{checkout_id} is completed: there is nothing to undo", benign=False)
 
 
+class NotYet(Exception):
+    """Something cannot be done now, and is to be tried again; the sentence is ours, and histories may keep it (G7)."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failure as it is stored, shown and carried in histories: code, phase, sentence, figures and time (RFC 3339)."""

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+from checkout.domain.errors import NotYet
 from checkout.domain.messages import CompensationInput
 from checkout.runtime.statements import Change, Row, Session, Statement
 from checkout.store.fence import failure_document
@@ -10,7 +11,7 @@ from checkout.store.held import Held
 from checkout.store.payments import ERASABLE, ERASED
 
 
-class NotYetUndone(Exception):
+class NotYetUndone(NotYet):
     """Something of the checkout is still held, so it cannot be closed; to be tried again."""
 
 
