@@ -15,17 +15,17 @@ PATIENCE = Patience(overdue_after=60, stuck_after=1800)
 
 async def test_an_empty_shop_has_zeros(sessions: Sessions) -> None:
     async with sessions() as session:
-        standing = await read_standing(session, PATIENCE)
+        standing = await read_standing(session, PATIENCE, 900)
     assert standing.active == {state: 0 for state in State if not state.closed}
     assert standing.stuck == {"overdue": 0, "compensating": 0, "not_moving": 0}
-    assert (standing.reserved, standing.events) == (0, 0)
+    assert (standing.reserved, standing.events, standing.webhooks) == (0, 0, 0)
 
 
 async def test_open_checkouts_by_state_and_reason(sessions: Sessions) -> None:
     states = ["awaiting_payment", "compensating", "capturing", "completed"]
     await fill(sessions, 40, states, 10)  # one each ten minutes
     async with sessions() as session:
-        standing = await read_standing(session, PATIENCE)
+        standing = await read_standing(session, PATIENCE, 900)
     active = {state: number for state, number in standing.active.items() if number}
     assert active == {State.AWAITING_PAYMENT: 10, State.COMPENSATING: 10, State.CAPTURING: 10}
     # All whose deadline, a quarter of an hour after their start, is a minute past; what stood still for half an hour.

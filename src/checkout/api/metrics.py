@@ -44,9 +44,10 @@ class Gauges(Collector):
 
     async def _look(self) -> None:
         database, engine = self._resources.database, self._resources.engine
-        limits = patience(self._resources.settings)
+        settings = self._resources.settings
+        limits, behind_after = patience(settings), settings.events_behind_after
         self._standing, self._failing, self._polling = await asyncio.gather(
-            _unless_away(database.read(lambda session: read_standing(session, limits))),
+            _unless_away(database.read(lambda session: read_standing(session, limits, behind_after))),
             _unless_away(engine.count_failing()),
             _unless_away(engine.worker_polling()),
         )
@@ -63,7 +64,9 @@ class Gauges(Collector):
         yield _family("active", "Open checkouts, by state", "state", active)
         yield _family("stuck", "Open checkouts that have not gone on as they should have", "reason", standing.stuck)
         yield _one("reserved_units", "Units that running checkouts hold", standing.reserved)
-        backlog = {"incoming": standing.events}
+        backlog = {"incoming": standing.events, "outgoing": standing.webhooks}
+        yield _one("listeners_behind", "Listeners that have failed for too long", standing.listeners)
+        yield _one("webhook_endpoints_disabled", "Endpoints that nothing is sent to any more", standing.disabled)
         yield _family("webhook_backlog", "Events that wait to be taken in or sent", "direction", backlog)
 
 
