@@ -69,7 +69,7 @@ def create_activities(
     check = PaymentCheck(sessions, gateway)
     commit = StockCommit(sessions, listeners)
     refunding = Refunding(sessions, gateway)
-    webhooks = Webhooks(sessions, outgoing)
+    webhooks = Webhooks(sessions, outgoing, listeners)
     reconciling = Reconciling(sessions, gateway)
     repairing = Repairing(sessions, gateway)
     return [

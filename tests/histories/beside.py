@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from checkout.api.engine import Engine
 from checkout.domain import contract
-from checkout.domain.events import CheckoutCompleted
+from checkout.domain.events import CheckoutCompleted, WebhookDisabled
 from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, refund_id, unowed_workflow_id
 from checkout.domain.messages import UnowedInput
 from checkout.domain.reconciliation import ReconciliationInput
@@ -284,4 +284,11 @@ BESIDE: list[Beside] = [
     Beside("webhook_delivered", _webhook(), webhooks=True),
     Beside("webhook_delivered_at_last", _webhook(500), webhooks=True),
     Beside("webhook_gone", _webhook(always=410), "webhook_gave_up", webhooks=True),
+    Beside(
+        "webhook_gone_and_told",
+        _webhook(always=410),
+        "webhook_gave_up",
+        webhooks=True,
+        listens=(ear(WebhookDisabled),),
+    ),
 ]

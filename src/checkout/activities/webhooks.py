@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TypeVar
 
 import structlog
@@ -12,11 +13,14 @@ from standardwebhooks import Webhook
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from checkout.activities.announcing import now
 from checkout.activities.beating import beating
 from checkout.activities.errors import phase_activity
 from checkout.domain import contract
-from checkout.domain.events import Event, Telling, event_of
-from checkout.domain.webhooks import Deliver, Delivered, GivenUp, Planned, Undelivered, pause_after
+from checkout.domain.events import Event, Telling, WebhookDisabled, event_of
+from checkout.domain.ids import cart_of
+from checkout.domain.webhooks import GONE, Deliver, Delivered, GivenUp, Planned, Undelivered, pause_after
+from checkout.listeners.registry import NOBODY, Listeners
 from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.runtime.outgoing import Answered, Outgoing, Unreachable, UnsafeUrl
 from checkout.runtime.statements import Transaction
@@ -26,9 +30,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: The receiver says that it is gone for good.
-GONE = 410
-
 
 @dataclass(frozen=True)
 class Webhooks:
@@ -36,6 +37,7 @@ class Webhooks:
 
     sessions: Sessions
     outgoing: Outgoing
+    listeners: Listeners = NOBODY
 
     @phase_activity(contract.PLAN_WEBHOOKS)
     async def plan(self, given: Telling) -> Planned:
@@ -63,21 +65,22 @@ class Webhooks:
         assert error is not None  # noqa: S101 - no answer is an error
         pause = pause_after(activity.info().attempt)
         await self._store(lambda session: webhooks.note_failed(session, given.delivery_id, answer, error, pause))
-        if answer is not None and answer.status == GONE:
-            await self._disable(found.endpoint_id, f"the receiver answered {GONE}: it is gone")
-            raise ApplicationError(error, type="webhook_gone", non_retryable=True)
+        if answer is not None and answer.status == HTTPStatus.GONE:
+            raise ApplicationError(error, type=GONE, non_retryable=True)
         raise ApplicationError(error, type="webhook_failed", next_retry_delay=timedelta(seconds=pause))
 
     @phase_activity(contract.GIVE_UP_WEBHOOK)
     async def give_up(self, given: Undelivered) -> GivenUp:
-        """Keep that it was not delivered; an endpoint that took nothing for as long as this was tried is disabled."""
+        """Keep that it was not delivered. An endpoint that is gone, or took nothing for as long as this was tried, is
+        disabled, and the shop's listeners are told.
+        """
         ended = await self._store(lambda session: webhooks.give_up(session, given.delivery_id))
         if ended is None:
             return GivenUp("")
-        endpoint_id, silent = ended
-        reason = f"nothing was taken for three days; last: {given.reason}"
-        disabled = silent and await self._disable(endpoint_id, reason)
-        return GivenUp(endpoint_id, disabled)
+        if not ended.silent and not given.gone:
+            return GivenUp(ended.endpoint_id)
+        why = "it is gone" if given.gone else "nothing was taken for three days"
+        return await self._store(lambda session: self._disable(session, ended, f"{why}; last: {given.reason}"))
 
     async def _send(self, sending: webhooks.Sending) -> tuple[Answered | None, str | None]:
         """The answer where one came, and what is wrong where something is."""
@@ -93,11 +96,18 @@ class Webhooks:
         note = ", and redirects are not followed" if 300 <= answer.status < 400 else ""
         return answer, f"the receiver answered {answer.status}{note}"
 
-    async def _disable(self, endpoint_id: str, reason: str) -> bool:
-        disabled = await self._store(lambda session: webhooks.disable(session, endpoint_id, reason))
-        if disabled:
-            log.warning("webhook_endpoint_disabled", endpoint_id=endpoint_id, reason=reason)
-        return disabled
+    async def _disable(self, session: Transaction, ended: webhooks.Ended, reason: str) -> GivenUp:
+        """Done once; announced also by the attempt after one that lost its answer."""
+        if await webhooks.disable(session, ended.endpoint_id, reason):
+            log.warning("webhook_endpoint_disabled", endpoint_id=ended.endpoint_id, reason=reason)
+        event = WebhookDisabled(
+            checkout_id=ended.checkout_id,
+            cart_id=cart_of(ended.checkout_id) or "",
+            at=now(),
+            endpoint_id=ended.endpoint_id,
+            reason=reason,
+        )
+        return GivenUp(ended.endpoint_id, True, await self.listeners.announce(session, event))
 
     async def _store(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         return await in_direct_transaction(self.sessions, work)

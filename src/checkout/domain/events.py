@@ -90,10 +90,30 @@ class CheckoutFailed(Event):
     order_reference: str | None = None
 
 
-#: Every event by its name.
+@dataclass(frozen=True, kw_only=True)
+class WebhookDisabled(Event):
+    """Nothing is sent to an endpoint any more, and why; the checkout is that of the last event it did not take.
+
+    For the shop itself: no endpoint is told.
+    """
+
+    NAME = "webhook.disabled"
+
+    endpoint_id: str
+    reason: str
+
+    @property
+    def id(self) -> str:
+        """An endpoint may be disabled again, for another checkout."""
+        return event_id(self.NAME, f"{self.endpoint_id} {self.checkout_id}")
+
+
+#: Every event of a checkout by its name: what endpoints may be told.
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(
     {kind.NAME: kind for kind in (CheckoutStarted, OrderPlaced, CheckoutCompleted, CheckoutFailed)}
 )
+
+_ALL: Mapping[str, type[Event]] = MappingProxyType({**EVENTS, WebhookDisabled.NAME: WebhookDisabled})
 
 
 @dataclass(frozen=True)
@@ -114,8 +134,9 @@ class Announcement:
 
     @property
     def workflow_id(self) -> str:
-        """The workflow that tells the listeners: one for each event of a checkout."""
-        return f"notify-{self.event}-{self.facts['checkout_id']}"
+        """The workflow that tells the listeners: one for each event of a checkout, or of an endpoint and a checkout."""
+        endpoint = f"{self.facts['endpoint_id']}-" if "endpoint_id" in self.facts else ""
+        return f"notify-{self.event}-{endpoint}{self.facts['checkout_id']}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +165,7 @@ def event_of(name: str, facts: Mapping[str, Any]) -> Event:
 
     Raises LookupError where it does not know the event.
     """
-    kind = EVENTS[name]
+    kind = _ALL[name]
     known = {field.name for field in dataclasses.fields(kind)}
     given = {fact: value for fact, value in facts.items() if fact in known}
     if "outcome" in given:

@@ -4,6 +4,10 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from checkout.domain.events import Announcement
+
+#: The type of the error by which an attempt says that the receiver is gone for good.
+GONE = "webhook_gone"
 #: The listener that stands for all endpoints: it is called where one of them wants to hear.
 WEBHOOKS = "webhooks"
 
@@ -58,10 +62,11 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Undelivered:
-    """A delivery that is given up, and why."""
+    """A delivery that is given up, and why; ``gone``: the receiver says that it is there no more."""
 
     delivery_id: str
     reason: str
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,4 @@ class GivenUp:
 
     endpoint_id: str
     disabled: bool = False
+    announcement: Announcement | None = None

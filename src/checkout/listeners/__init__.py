@@ -8,7 +8,14 @@ A listener is an async function, marked with the event that it wants to hear of:
 ``CHECKOUT_LISTENERS`` names the modules that the worker looks for them in.
 """
 
-from checkout.domain.events import CheckoutCompleted, CheckoutFailed, CheckoutStarted, Event, OrderPlaced
+from checkout.domain.events import (
+    CheckoutCompleted,
+    CheckoutFailed,
+    CheckoutStarted,
+    Event,
+    OrderPlaced,
+    WebhookDisabled,
+)
 from checkout.listeners.registry import Delivery, GiveUp, Listener, Listeners, Shop, listener
 
 __all__ = [
@@ -22,5 +29,6 @@ __all__ = [
     "Listeners",
     "OrderPlaced",
     "Shop",
+    "WebhookDisabled",
     "listener",
 ]

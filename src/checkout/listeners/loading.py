@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from checkout.domain.webhooks import WEBHOOKS
+from checkout.listeners.abandoned_cart import reminders
+from checkout.listeners.ops_notice import ops_notices
 from checkout.listeners.order_mail import order_mails
 from checkout.listeners.registry import Listener, Listeners, marked
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
@@ -12,7 +14,7 @@ from checkout.runtime.settings import PREFIX, Settings, SettingsError
 
 def listeners_of(settings: Settings) -> Listeners:
     """All listeners. Raises SettingsError where a module cannot be imported or has none, or two have the same name."""
-    found = [*order_mails(settings)]
+    found = [*order_mails(settings), *ops_notices(settings), *reminders(settings)]
     for place in settings.listeners:
         found += _load(place)
     reserved = [one.name for one in found if one.name == WEBHOOKS]

@@ -8,11 +8,12 @@ from typing import Any, TypeVar, cast
 
 import structlog
 
-from checkout.domain.events import Announcement, Call, Event, announcement
+from checkout.domain.events import EVENTS, Announcement, Call, Event, announcement
 from checkout.domain.webhooks import WEBHOOKS
 from checkout.runtime.database import Sessions
 from checkout.runtime.mail import Mailer
 from checkout.runtime.statements import Session
+from checkout.store.checkouts import read_checkout
 from checkout.store.orders import OrderRecord, read_any_order, read_next_action
 from checkout.store.webhooks import wanted
 
@@ -44,6 +45,12 @@ class Shop:
         """What the buyer of an order still has to do: the bank's details while a transfer is to come."""
         async with self.sessions() as session:
             return await read_next_action(session, reference)
+
+    async def run_id(self, checkout_id: str) -> str | None:
+        """The run of a checkout's workflow, None where it has no row."""
+        async with self.sessions() as session:
+            record = await read_checkout(session, checkout_id)
+        return None if record is None else record.run_id
 
     async def send(self, message: EmailMessage) -> None:
         """Send an e-mail. Raises MailRefused, MailUnavailable, and GiveUp in a shop that sends none."""
@@ -132,7 +139,7 @@ class Listeners:
     async def announce(self, session: Session, event: Event) -> Announcement | None:
         """The event for those who want to hear of it, None where nobody does. Raises what the database raises."""
         calls = [Call(one.name, one.after) for one in self.known if one.wants(event)]
-        if self.webhooks and await wanted(session, event.NAME):
+        if self.webhooks and event.NAME in EVENTS and await wanted(session, event.NAME):
             calls.append(Call(WEBHOOKS))
         return announcement(event, calls)
 

@@ -67,13 +67,19 @@ async def note_failed(session: Session, delivery: str, answer: Answered | None, 
     await _FAILED.run(session, {"id": delivery, "pause": pause})
 
 
-async def give_up(session: Session, delivery: str) -> tuple[str, bool] | None:
-    """The delivery is not made: the endpoint's id, and whether nothing has reached it since this one began to fail.
+@dataclass(frozen=True)
+class Ended:
+    """A delivery that is not made; ``silent``: nothing has reached the endpoint since this one began to fail."""
 
-    None where it was made after all, or is gone.
-    """
+    endpoint_id: str
+    checkout_id: str
+    silent: bool
+
+
+async def give_up(session: Session, delivery: str) -> Ended | None:
+    """The delivery is not made. None where it was made after all, or is gone."""
     row = await _GIVE_UP.row(session, {"id": delivery})
-    return None if row is None else (str(row["endpoint_id"]), bool(row["silent"]))
+    return None if row is None else Ended(**row)
 
 
 async def disable(session: Session, endpoint_id: str, reason: str) -> bool:
@@ -150,7 +156,7 @@ WHERE e.id = failing.endpoint_id AND e.failing_since IS NULL
 _GIVE_UP = Statement("""
 UPDATE webhook_deliveries d SET status = 'failed', ended_at = now(), next_try_at = NULL FROM webhook_endpoints e
 WHERE d.id = :id AND d.status <> 'delivered' AND e.id = d.endpoint_id
-RETURNING e.id AS endpoint_id, COALESCE(e.failing_since <= d.failing_since, false) AS silent
+RETURNING e.id AS endpoint_id, d.checkout_id, COALESCE(e.failing_since <= d.failing_since, false) AS silent
 """)
 _DISABLE = Statement("""
 UPDATE webhook_endpoints SET enabled = false, disabled_reason = :reason, updated_at = now() WHERE id = :id AND enabled

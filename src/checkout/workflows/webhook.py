@@ -4,8 +4,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from checkout.domain import contract
-from checkout.domain.webhooks import Deliver, Delivered, Undelivered
-from checkout.workflows.failures import sentence
+from checkout.domain.webhooks import GONE, Deliver, Delivered, Undelivered
+from checkout.workflows.announcing import announce
+from checkout.workflows.failures import definite, sentence
 from checkout.workflows.policies import GIVE_UP_AFTER, RECORD, WEBHOOK, execute
 
 
@@ -23,7 +24,9 @@ class Webhook:
         try:
             return await execute(contract.DELIVER_WEBHOOK, given, WEBHOOK, within=GIVE_UP_AFTER)
         except ActivityError as error:
-            reason = sentence(error)
+            reason, verdict = sentence(error), definite(error)
         workflow.set_current_details(f"**Given up**: {reason}")
-        await execute(contract.GIVE_UP_WEBHOOK, Undelivered(given.delivery_id, reason), RECORD)
+        gone = verdict is not None and verdict.type == GONE
+        ended = await execute(contract.GIVE_UP_WEBHOOK, Undelivered(given.delivery_id, reason, gone), RECORD)
+        await announce(ended.announcement)
         raise ApplicationError(reason, type="webhook_gave_up", non_retryable=True)

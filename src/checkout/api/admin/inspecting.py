@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends
 
-from checkout.api.admin.listing import patience, stuck_sentence, temporal_url
+from checkout.api.admin.listing import patience, stuck_sentence
 from checkout.api.admin.timeline import timeline
 from checkout.api.admin.workflow import AWAY, FORGOTTEN, Seen, look
 from checkout.api.engine import Run
@@ -18,6 +18,7 @@ from checkout.api.models.checkouts import LiveCheckout
 from checkout.api.problems import Problem
 from checkout.api.reading import Reading
 from checkout.api.resources import Resources, ResourcesDep
+from checkout.runtime.links import temporal_url
 from checkout.store.inspecting import Inspected, inspect_checkout
 from checkout.store.stuck import reason
 

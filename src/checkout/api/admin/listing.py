@@ -12,6 +12,7 @@ from checkout.api.problems import invalid
 from checkout.api.resources import Resources, ResourcesDep
 from checkout.api.validation import FieldError
 from checkout.domain.times import rfc3339
+from checkout.runtime.links import temporal_url
 from checkout.runtime.settings import Settings
 from checkout.store import actions, listing, stuck
 
@@ -80,15 +81,6 @@ def stuck_sentence(reason: str | None, label: str, expires_at: datetime | None, 
 def patience(settings: Settings) -> stuck.Patience:
     """How long is too long."""
     return stuck.Patience(settings.overdue_after, settings.stuck_after)
-
-
-def temporal_url(settings: Settings, workflow_id: str, run_id: str) -> str | None:
-    """A run in the Temporal UI, None where nobody said where that is. Ids are of our own making: nothing to escape."""
-    if settings.temporal_ui_url is None:
-        return None
-    return (
-        f"{settings.temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows/{workflow_id}/{run_id}/history"
-    )
 
 
 async def lists(resources: ResourcesDep) -> Listing:

@@ -2,7 +2,7 @@
 
 from checkout.store.tables.admin import AdminAction
 from checkout.store.tables.base import Table
-from checkout.store.tables.carts import Cart, CartAddress, CartLine
+from checkout.store.tables.carts import Cart, CartAddress, CartLine, CartReminder
 from checkout.store.tables.catalogue import Price, Product, Variant
 from checkout.store.tables.checkouts import Checkout, CheckoutStep
 from checkout.store.tables.counts import MinuteCount
@@ -23,6 +23,7 @@ __all__ = [
     "Cart",
     "CartAddress",
     "CartLine",
+    "CartReminder",
     "Checkout",
     "CheckoutPlace",
     "CheckoutStep",

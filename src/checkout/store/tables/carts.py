@@ -47,6 +47,16 @@ class CartLine(Table, table=True):
     updated_at: Moment = now()
 
 
+class CartReminder(Table, table=True):
+    """A cart whose buyer was reminded of it, by which delivery: once for each cart."""
+
+    __tablename__ = "cart_reminders"
+
+    cart_id: str = text(foreign_key="carts.id", ondelete="CASCADE", primary_key=True)
+    delivery_id: str = text()
+    reminded_at: Moment = now()
+
+
 class CartAddress(Table, table=True):
     """Where the goods go (``shipping``) and who is billed (``billing``)."""
 
