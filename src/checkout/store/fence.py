@@ -5,7 +5,8 @@ each call). So a late attempt, of whatever run, can do nothing for a checkout th
 nothing twice for one that goes on: the database arbitrates, not the workflow's id.
 
 Locks are always taken in this order, so that no two transactions wait for each other: the checkout's row, its cart, its
-order, coupons and promotions by id, stock rows by (variant, warehouse).
+order, coupons and promotions by id, stock rows by (variant, warehouse); last, by a trigger when the checkout is closed,
+its place (:mod:`checkout.store.places`).
 """
 
 import dataclasses

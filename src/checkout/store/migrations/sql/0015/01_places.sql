@@ -31,8 +31,9 @@ CREATE FUNCTION take_checkout_place(
 ) RETURNS TABLE (full_of text, frees_at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE
-    mine bigint := hashtextextended('checkout place ' || the_subject, 0);
-    here bigint := hashtextextended('checkout place ' || the_address, 0);
+    -- NULL where nothing is counted: LEAST and GREATEST then take the other.
+    mine bigint := CASE WHEN most IS NOT NULL THEN hashtextextended('checkout place ' || the_subject, 0) END;
+    here bigint := CASE WHEN most_of_address IS NOT NULL THEN hashtextextended('checkout place ' || the_address, 0) END;
 BEGIN
     -- Those who come at once are counted one after the other; what each statement below sees is newer than the locks.
     PERFORM pg_advisory_xact_lock(LEAST(mine, here));
