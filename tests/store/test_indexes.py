@@ -7,7 +7,7 @@ import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.runtime.database import Sessions
-from checkout.store import carts, counts, idempotency, rate_limits
+from checkout.store import carts, counts, idempotency, inconsistent, rate_limits
 from checkout.store.catalogue import get_product
 from checkout.store.checkouts import read_checkout, read_running_checkout
 from checkout.store.inspecting import inspect_checkout
@@ -54,6 +54,10 @@ async def test_no_statement_reads_a_whole_table(
             await read_checkout(session, done.id)
             await read_running_checkout(session, done.basket.cart_id)
             await read_order(session, Owner(done.basket.session_id), reference)
+            await inconsistent.contradictions(session, done.id)
+            await inconsistent.others_of_cart(session, done.id)
+            await inconsistent.latest_of_cart(session, done.basket.cart_id)
+            await inconsistent.checkout_of_order(session, reference)
             await list_orders(session, Owner(done.basket.session_id, "customer_a"), limit=50)
             await inspect_checkout(session, done.id)
         await keyed_request(sessions)

@@ -75,7 +75,7 @@ _RULES = {
     "payment_not_settled": """
         SELECT 'payment ' || a.id || ' is ' || a.status
         FROM known k JOIN payment_attempts a ON a.checkout_id = k.id
-        WHERE k.undone AND a.gateway_payment_id IS NOT NULL AND a.status <> 'resolved'
+        WHERE k.undone AND COALESCE(a.gateway_payment_id, '') <> '' AND a.status <> 'resolved'
             AND (a.status NOT IN ('voided', 'refunded') OR a.captured <> a.refunded)""",
     "captured_differs": """
         SELECT COALESCE(a.captured, 0) || ' were captured of ' || k.total || ' (minor units)'
@@ -90,7 +90,7 @@ _RULES = {
 CODES = frozenset(_RULES)
 
 _KNOWN = f"""
-WITH known AS (
+WITH known AS NOT MATERIALIZED (
     SELECT *, {CLOSED} AS closed, {UNDONE} AS undone, {RUNNING} AS running FROM checkouts WHERE id = :id)
 """  # noqa: S608 - our words
 _BROKEN = text(

@@ -6,6 +6,7 @@ import { h, link } from "./dom.js";
 import { list } from "./list.js";
 import { log } from "./log.js";
 import { shop } from "./shop.js";
+import { delivery, webhooks } from "./webhooks.js";
 
 /** Milliseconds between two looks at what is shown, however often it changes. */
 const APART = 1500;
@@ -14,9 +15,11 @@ const VIEWS = [
   [/^#\/checkouts\/(.+)$/, (query, frame, subject) => detail(decodeURIComponent(subject), frame)],
   [/^#\/shop$/, shop],
   [/^#\/log$/, log],
+  [/^#\/webhooks$/, webhooks],
+  [/^#\/webhooks\/(.+)$/, (query, frame, id) => delivery(decodeURIComponent(id), frame)],
   [/^(#\/checkouts)?$/, list],
 ];
-const PLACES = [["#/checkouts", "Checkouts"], ["#/checkouts?stuck=true", "Stuck"], ["#/shop", "The shop"], ["#/log", "Log"]];
+const PLACES = [["#/checkouts", "Checkouts"], ["#/checkouts?stuck=true", "Stuck"], ["#/shop", "The shop"], ["#/webhooks", "Webhooks"], ["#/log", "Log"]];
 
 let session = null;
 
