@@ -6,9 +6,9 @@ from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from checkout.domain import contract
-from checkout.domain.audit import Audited, AuditInput, Gone, GoneCheckout, RepairInput
+from checkout.domain.audit import Audited, AuditInput, GoneCheckout, RepairInput
 from checkout.workflows import search
-from checkout.workflows.policies import AUDIT
+from checkout.workflows.policies import AUDIT, execute
 from checkout.workflows.start import repair_options
 
 FINDINGS = "findings"
@@ -23,15 +23,7 @@ class Audit:
     @workflow.run
     async def run(self, given: AuditInput) -> Audited:
         """What was found; checkouts that are alive, or are being repaired already, are left alone."""
-        found: Gone = await workflow.execute_activity(
-            contract.FIND_GONE.name,
-            given,
-            result_type=contract.FIND_GONE.gives,
-            start_to_close_timeout=AUDIT.attempt,
-            heartbeat_timeout=AUDIT.heartbeat,
-            retry_policy=AUDIT.retry,
-            summary=contract.FIND_GONE.summary,
-        )
+        found = await execute(contract.FIND_GONE, given, AUDIT)
         begun = await asyncio.gather(*(_repair(one) for one in found.checkouts))
         done = Audited(
             found.open,
