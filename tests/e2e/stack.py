@@ -25,7 +25,16 @@ class Stack(Dev):
     """All processes of the shop. ``kill`` ends one the hard way; `checkout dev` starts it again."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory, {"CHECKOUT_SECRET_KEY": SECRET_KEY, "CHECKOUT_IDEMPOTENCY_LEASE": str(LEASE)})
+        super().__init__(
+            directory,
+            {
+                "CHECKOUT_SECRET_KEY": SECRET_KEY,
+                "CHECKOUT_IDEMPOTENCY_LEASE": str(LEASE),
+                # Whatever is killed, paused or slow here is looked at all the time: the audit leaves it alone.
+                "CHECKOUT_AUDIT_EVERY": "2",
+                "CHECKOUT_AUDIT_GRACE": "0",
+            },
+        )
         self.url = f"http://127.0.0.1:{self.environment['CHECKOUT_HTTP_PORT']}"
 
     @property

@@ -15,9 +15,10 @@ from checkout.domain.audit import AuditInput
 from checkout.domain.contract import RECONCILIATION_WORKFLOW
 from checkout.domain.reconciliation import ReconciliationInput
 from checkout.runtime import schedules
-from checkout.runtime.schedules import Recurring, keep_schedules, recurring
+from checkout.runtime.schedules import Recurring, keep_schedules, recurring, watch_schedules
 from checkout.runtime.settings import load_settings
 from tests.support.temporal import TemporalEnvironment
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -96,6 +97,32 @@ async def test_a_server_that_is_away_is_asked_again(
     await keep_schedules(temporal_env.client, [mine], temporal_env.task_queue)
     assert not answers
     assert await _there(temporal_env.client, mine)
+
+
+async def test_one_that_is_lost_is_made_again_and_one_that_is_there_is_left(
+    temporal_env: TemporalEnvironment, mine: Recurring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a Temporal that was put back from a backup; a pause of ops meanwhile stays."""
+    monkeypatch.setattr(schedules, "WATCH", 0.05)
+    client = temporal_env.client
+    watching = asyncio.create_task(watch_schedules(client, [mine], temporal_env.task_queue))
+    try:
+        there = await eventually(lambda: _made(client, mine), "it is made")
+        await client.get_schedule_handle(mine.schedule_id).pause(note="by ops")
+        await asyncio.sleep(0.2)
+        assert (await _there(client, mine)).state.note == "by ops"
+        await client.get_schedule_handle(mine.schedule_id).delete()
+        again = await eventually(lambda: _made(client, mine), "it is made again")
+        assert (again.state.paused, again.spec.intervals) == (False, there.spec.intervals)
+    finally:
+        watching.cancel()
+
+
+async def _made(client: Client, one: Recurring) -> Any:
+    try:
+        return await _there(client, one)
+    except RPCError:
+        return None
 
 
 def test_the_settings_say_how_often_and_whether_it_mends() -> None:

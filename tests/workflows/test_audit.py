@@ -38,6 +38,9 @@ async def test_terminated(stage: Stage, stop: Stop) -> None:
     async with stage.worker():
         still = await stop.drive(stage)
         run = still.run
+        # As long as it is alive it is left alone; one that is authorizing goes on by itself.
+        assert (await audit(stage)).begun == []
+        assert stop.state in {None, State.AUTHORIZING} or (await stage.row(run))["state"] == stop.state
         await run.handle.terminate("by ops")
         stage.faults.clear()
         if stop.state is None:

@@ -14,7 +14,7 @@ from checkout.activities import audit as auditing
 from checkout.activities.audit import choose
 from checkout.domain import contract
 from checkout.domain.audit import Fate
-from checkout.domain.words import State
+from checkout.domain.words import Phase, State
 from checkout.runtime import runs
 from checkout.store.gone import OpenCheckout
 from tests.support.invariants import check_invariants
@@ -22,23 +22,9 @@ from tests.support.waiting import eventually
 from tests.workflows.engine import Run, details_of
 from tests.workflows.fakes import Gate
 from tests.workflows.faults import breaks, waits
-from tests.workflows.gone import STOPS, Stop, audit, begin_audit, stands
+from tests.workflows.gone import audit, begin_audit, stands
 from tests.workflows.outcome import assert_ended
 from tests.workflows.stage import VISA, Stage
-
-
-@pytest.mark.parametrize("stop", [stop for stop in STOPS if stop.state is not None], ids=lambda stop: str(stop.name))
-async def test_alive_in_each_state(stage: Stage, stop: Stop) -> None:
-    async with stage.worker():
-        still = await stop.drive(stage)
-        assert (await audit(stage)).begun == []
-        # One that is authorizing goes on by itself meanwhile.
-        assert stop.state is State.AUTHORIZING or (await stage.row(still.run))["state"] == stop.state
-        await still.run.handle.terminate("the end of the test")
-        stage.faults.clear()
-        await audit(stage)
-        still.gate.open()
-    await check_invariants(stage.engine, await stage.ledger())
 
 
 async def test_a_worker_that_is_away_for_long(stage: Stage) -> None:
@@ -85,7 +71,7 @@ async def test_a_run_that_was_reset_and_then_terminated(stage: Stage) -> None:
         await stage.client.get_workflow_handle(run.handle.id).terminate()
         [one] = (await audit(stage)).begun
         assert one.fate is Fate.TERMINATED
-    await assert_ended(stage, run, State.FAILED, "workflow_terminated", STOPS[3].phase)
+    await assert_ended(stage, run, State.FAILED, "workflow_terminated", Phase.PAYMENT_AUTHORIZATION)
 
 
 async def _reset(stage: Stage, run: Run) -> str:
@@ -150,18 +136,18 @@ async def test_it_ends_between_two_looks(stage: Stage) -> None:
 async def test_a_temporal_that_does_not_answer_decides_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage.worker():
         run, _ = await stage.start()
-        real = runs._describe
-        asked = 0
+        describe, asked = WorkflowService.describe_workflow_execution, 0
 
-        async def mute(*given: Any) -> Any:
+        async def mute(self: WorkflowService, *given: Any, **options: Any) -> DescribeWorkflowExecutionResponse:
             nonlocal asked
             asked += 1
             if asked <= 3:
                 raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
-            return await real(*given)
+            return await describe(self, *given, **options)
 
-        monkeypatch.setattr(runs, "_describe", mute)
-        assert (await audit(stage)).begun == []
+        with monkeypatch.context() as patch:
+            patch.setattr(WorkflowService, "describe_workflow_execution", mute)
+            assert (await audit(stage)).begun == []
         assert asked > 3
         await run.cancel()
         await run.handle.result()

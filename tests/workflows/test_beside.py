@@ -4,12 +4,12 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from tests.histories.beside import BESIDE, Beside, code_of
-from tests.histories.repairs import REPAIRS
+from tests.histories.repairs import OTHER_REPAIRS
 from tests.support.invariants import check_invariants
 from tests.workflows.stage import Stage
 
 
-@pytest.mark.parametrize("path", [*BESIDE, *REPAIRS], ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*BESIDE, *OTHER_REPAIRS], ids=lambda path: str(path.name))
 async def test_path(stage: Stage, path: Beside) -> None:
     stage.listeners = path.listeners
     async with stage.worker():

@@ -17,7 +17,7 @@ from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
 from checkout.runtime.mail import mailer_of
 from checkout.runtime.outgoing import outgoing_of
-from checkout.runtime.schedules import keep_schedules, recurring
+from checkout.runtime.schedules import recurring, watch_schedules
 from checkout.runtime.settings import Settings
 from checkout.runtime.temporal import connect
 from checkout.store.pricing import PriceRules
@@ -80,7 +80,7 @@ async def _until_reached(settings: Settings, stopping: asyncio.Event, served: Se
 @contextlib.asynccontextmanager
 async def _scheduled(client: Client, settings: Settings) -> AsyncIterator[None]:
     """See to the schedules beside the work; a server that refuses them, or is slow, holds up no checkout."""
-    keeping = asyncio.create_task(keep_schedules(client, recurring(settings), settings.temporal_task_queue))
+    keeping = asyncio.create_task(watch_schedules(client, recurring(settings), settings.temporal_task_queue))
     try:
         yield
     finally:

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 CATCHUP_WINDOW = timedelta(minutes=1)
 #: Seconds until a server that did not answer is asked again.
 RETRY = 30.0
+#: Seconds between two looks whether they are still there: a Temporal that was put back from a backup may not have them.
+WATCH = 60.0
 #: Answers that no retry mends: the namespace does not let this worker keep schedules.
 _DEFINITE = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.INVALID_ARGUMENT})
 
@@ -78,10 +80,20 @@ async def keep_schedules(client: Client, wanted: Sequence[Recurring], task_queue
             await asyncio.sleep(RETRY)
 
 
-async def _kept(client: Client, one: Recurring, task_queue: str) -> bool:
-    """False where it is to be tried again."""
+async def watch_schedules(client: Client, wanted: Sequence[Recurring], task_queue: str) -> None:
+    """Keep them as :func:`keep_schedules` does, and make again each that is there no more; until it is cancelled."""
+    await keep_schedules(client, wanted, task_queue)
+    while True:
+        await asyncio.sleep(WATCH)
+        for one in wanted:
+            if one.every:
+                await _kept(client, one, task_queue, renew=False)
+
+
+async def _kept(client: Client, one: Recurring, task_queue: str, *, renew: bool = True) -> bool:
+    """False where it is to be tried again. ``renew``: one that is there is brought up to date."""
     try:
-        await (_put(client, one, task_queue) if one.every else _remove(client, one))
+        await (_put(client, one, task_queue, renew=renew) if one.every else _remove(client, one))
     except RPCError as error:
         if error.status in _DEFINITE:
             log.error(  # noqa: TRY400 - the sentence is what ops need, not where we asked
@@ -97,17 +109,19 @@ async def _kept(client: Client, one: Recurring, task_queue: str) -> bool:
     return True
 
 
-async def _put(client: Client, one: Recurring, task_queue: str) -> None:
+async def _put(client: Client, one: Recurring, task_queue: str, *, renew: bool) -> None:
     schedule = _schedule(one, task_queue)
     try:
         await client.create_schedule(one.schedule_id, schedule)
     except ScheduleAlreadyRunningError:
+        if not renew:
+            return
 
-        def renew(there: ScheduleUpdateInput) -> ScheduleUpdate:
+        def changed(there: ScheduleUpdateInput) -> ScheduleUpdate:
             schedule.state = there.description.schedule.state
             return ScheduleUpdate(schedule)
 
-        await client.get_schedule_handle(one.schedule_id).update(renew)
+        await client.get_schedule_handle(one.schedule_id).update(changed)
     else:
         log.info("schedule_made", schedule=one.schedule_id, every=one.every)
 
