@@ -80,7 +80,7 @@ def api() -> None:
 
     settings = settings_of_stack()
     configure_logs(settings, process="api")
-    Runtime.set_default(sdk_runtime())
+    Runtime.set_default(sdk_runtime(), error_if_already_set=False)
     start_tracing("api")
     try:
         _serve(create_app(settings), settings, "http_port")
