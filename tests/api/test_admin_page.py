@@ -220,7 +220,8 @@ async def test_what_is_stuck_is_explained_tried_again_and_resolved(
     async with browser() as started, opened(started, api_url) as page:
         _, refused = await refused_by_the_gateway(http, stage, monkeypatch)
         await page.goto(f"/admin#/checkouts/{refused}")
-        await expect(page.locator("[data-code=compensation_refused]")).to_contain_text("checkout resolve")
+        command = page.locator("[data-code=compensation_refused] code").last
+        await expect(command).to_contain_text(f"checkout resolve {refused} --compensation void_payment")
         await page.get_by_role("button", name="Resolve: void payment").click()
         dialog = page.get_by_role("dialog")
         await dialog.get_by_label("Why").fill("the gateway lost it")

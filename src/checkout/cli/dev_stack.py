@@ -222,6 +222,7 @@ class _Stack:
     def _announce(self) -> None:
         lines = {
             "API": f"{self._api_url}  (documentation: {self._api_url}/docs)",
+            "Admin page": f"{self._api_url}/admin",
             "Temporal UI": str(self._temporal.ui),
             "Gateway": self._gateway_url if _simulates(self._settings) else self._settings.payment_gateway,
             "Temporal": self._temporal.address,

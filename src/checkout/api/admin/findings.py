@@ -46,7 +46,10 @@ def workflow_gone(evidence: Evidence) -> Sequence[Finding]:
     if status in {None, "running"}:
         return []
     detail = f"The checkout is {found.state_name.lower()}, and its workflow is {(status or '').replace('_', ' ')}."
-    remedy = "The audit, which runs every minute, gives back what it holds: see that a worker runs, and look again."
+    remedy = (
+        f"The audit ends it within two minutes, `checkout release {found.id}` at once. Where it stays as it is, see "
+        "that a worker runs."
+    )
     return [Finding(code="workflow_gone", detail=detail, remedy=remedy)]
 
 
@@ -99,7 +102,8 @@ def refused(evidence: Evidence) -> Sequence[Finding]:
             code="compensation_refused",
             detail=f"{one.compensation} is refused: {one.last_error or 'without a reason'}.",
             remedy=f"Mend the cause and `checkout retry {evidence.found.id}`; or settle the payment on the gateway's "
-            f"own pages and `checkout resolve {evidence.found.id} --compensation {one.compensation}`.",
+            f"own pages and `checkout resolve {evidence.found.id} --compensation {one.compensation} "
+            "--reason … --done …`.",
         )
         for one in evidence.found.timeline.compensations
         if one.refused and not evidence.found.state.closed

@@ -95,7 +95,12 @@ export function findings(list) {
     "ul",
     { className: "findings" },
     list.map((one) =>
-      h("li", { data: { code: one.code, level: one.level } }, h("strong", {}, one.detail), h("span", {}, one.remedy)),
+      h("li", { data: { code: one.code, level: one.level } }, h("strong", {}, one.detail), h("span", {}, marked(one.remedy))),
     ),
   );
+}
+
+/** A sentence; what stands between backticks is a command. */
+function marked(sentence) {
+  return sentence.split("`").map((part, number) => (number % 2 ? h("code", {}, part) : part));
 }
