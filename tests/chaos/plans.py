@@ -81,6 +81,9 @@ def plan(seed: int) -> Plan:
         chance.shuffle(steps)
     for _ in range(chance.randint(1, 6)):
         steps.insert(chance.randint(0, len(steps)), _disturbance(method, chance))
+    if chance.random() < 0.1:  # before the payment, or it would seldom meet one
+        operation = chance.choice(["confirm", "capture"])
+        steps.insert(0, Step("fault", {"operation": operation, "fault": "short", "count": 1}))
     moments: list[list[Step]] = []
     for step in steps:
         # The clock is moved once at a time.
@@ -134,7 +137,6 @@ def _disturbance(method: str, chance: random.Random) -> Step:
         lambda: Step("fault", {"operation": "*", "fault": "error", "count": 12}),  # down for a while
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "lost", "count": 1}),
         lambda: Step("fault", {"operation": chance.choice(CALLS), "fault": "latency", "count": 2, "seconds": 0.3}),
-        lambda: Step("fault", {"operation": chance.choice(["confirm", "capture"]), "fault": "short", "count": 1}),
         lambda: Step("fault", {"operation": "webhook", "fault": "drop", "count": chance.randint(1, 3)}),
         lambda: Step("fault", {"operation": "webhook", "fault": "repeat", "count": 3, "times": 2}),
         lambda: Step("fault", {"operation": "webhook", "fault": "disorder", "count": 3, "seconds": 0.4}),

@@ -82,7 +82,13 @@ async def _run_on(stage: Theatre, lane: Lane, seeds: Iterator[int], played: Play
         try:
             played.endings[acting.plan.method, await acting.play()] += 1
         except Exception:  # noqa: BLE001 - whatever it is, it is told with the run that it comes from
-            played.failures.append(_told(acting, traceback.format_exc()))
+            error = traceback.format_exc()
+            # What is wrong in the store may be of another lane's run, which will be told of it too, or was.
+            others = [one for one in played.acts if one is not acting and one.checkout_id and one.checkout_id in error]
+            if acting.checkout_id in error or not others:
+                played.failures.append(_told(acting, error))
+            elif not any(one.checkout_id in failure for one in others for failure in played.failures):
+                played.failures.append(_told(others[0], error))
 
 
 async def _check_all(stage: Theatre, played: Played) -> None:
