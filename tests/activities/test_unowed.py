@@ -6,7 +6,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from checkout.payments.port import Refused
-from tests.activities.paying import TOTAL, Paying, lose
+from tests.activities.paying import TOTAL, Pause, Paying, lose
 from tests.support.gateway import once
 
 
@@ -80,6 +80,22 @@ async def test_what_never_left_is_noted_once_and_goes_back_by_the_next_run(payin
     assert (noted(paying, payment), await paying.money()) == ([(62, 62)], [(TOTAL + 62, 62, 0, 0)])
     assert (await paying.give_back_unowed(payment, attempt)).amount == 62
     assert noted(paying, payment) == [(62, 62)]
+
+
+async def test_a_return_that_wakes_up_when_others_have_been_here_sends_nothing_more(paying: Paying) -> None:
+    """No state of the checkout admits or forbids it: what was asked for before is the gateway's to know, by its key."""
+    payment, attempt = await transferred(paying, TOTAL + 62)
+    pause = paying.gateway.after["fetch"] = Pause()
+    late = asyncio.create_task(paying.give_back_unowed(payment, attempt))
+    await pause.reached.wait()
+    await paying.give_back_unowed(payment, attempt)
+    await paying.act(attempt, "funds_received", 100)
+    await paying.give_back_unowed(payment, attempt)
+    await paying.act(attempt, "funds_received", 62)  # as much as the late one saw, and still to be noted
+    pause.go()
+    await late
+    assert noted(paying, payment) == [(62, 62), (100, 162)]
+    assert await paying.money() == [(TOTAL + 224, 224, 162, 0)]
 
 
 async def test_ten_at_once_return_once(paying: Paying) -> None:

@@ -119,15 +119,25 @@ async def test_a_login_ends_at_logout_and_with_the_token(
     assert (await stranger.get(f"{BASE}/")).status_code == 302
 
 
-async def test_the_cookie_is_for_these_pages_alone(stranger: httpx.AsyncClient) -> None:
+async def test_the_cookie_is_for_these_pages_alone(stranger: httpx.AsyncClient, database_url: str) -> None:
     plain = await stranger.post(f"{BASE}/login", data={"password": TOKEN})
     cookie = plain.headers["set-cookie"].lower()
     assert all(part in cookie for part in ("httponly", "samesite=strict", f"path={BASE};", "max-age=28800"))
     assert "secure" not in cookie
-    behind_tls = await stranger.post(
-        f"{BASE}/login", data={"password": TOKEN}, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.1.1.1"}
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.1.1.1"}
+    of_anybody = await stranger.post(f"{BASE}/login", data={"password": TOKEN}, headers=said)
+    assert "secure" not in of_anybody.headers["set-cookie"].lower()
+    behind_tls = load_settings(
+        database_url=database_url,
+        temporal_address="127.0.0.1:1",
+        secret_key="s" * 40,
+        admin_token=TOKEN,
+        trusted_proxies="127.0.0.1",
     )
-    assert "secure" in behind_tls.headers["set-cookie"].lower()
+    with serve(create_app(behind_tls)) as address:
+        async with httpx.AsyncClient(base_url=address) as client:
+            of_the_proxy = await client.post(f"{BASE}/login", data={"password": TOKEN}, headers=said)
+    assert "secure" in of_the_proxy.headers["set-cookie"].lower()
 
 
 async def test_another_sites_page_changes_nothing(shop: Shop) -> None:

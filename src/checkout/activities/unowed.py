@@ -27,6 +27,9 @@ class Unowed:
     async def give_back(self, given: UnowedInput) -> Returned:
         """Send back all that is unowed of the payment now; 0 where nothing is.
 
+        Such money belongs to no phase of a checkout, so no fence admits it: the gateway's key has both ends of the
+        return, and takes each once.
+
         The row is written before the gateway is asked, so that no return is without one. What the gateway refuses is
         tried again, and people see it until they have resolved it.
         """
