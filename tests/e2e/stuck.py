@@ -43,6 +43,7 @@ class StuckShop(GivenStack):
         self.checkouts: dict[str, str] = {}
         #: The database's process that holds the row which one of them waits for.
         self.held_by = 0
+        self._worker_metrics = steady_port()
         self.environment |= {
             "CHECKOUT_TEMPORAL_UI_URL": str(self.temporal.ui),
             "CHECKOUT_SECRET_KEY": SECRET_KEY,
@@ -50,12 +51,22 @@ class StuckShop(GivenStack):
             "CHECKOUT_OVERDUE_AFTER": str(STUCK_AFTER),
             "CHECKOUT_PAYMENT_AUTH_TIMEOUT": str(getting_stuck.HOUR),
             "CHECKOUT_PAYMENT_CAPTURE_TIMEOUT": str(getting_stuck.HOUR),
+            # What was terminated is to stay as it is.
+            "CHECKOUT_AUDIT_EVERY": "0",
         }
 
     @property
     def admin(self) -> dict[str, str]:
         """The header of an operator."""
         return {"Authorization": f"Bearer {self.environment['CHECKOUT_ADMIN_TOKEN']}"}
+
+    @property
+    def metrics(self) -> dict[str, list[str]]:
+        """Where its metrics are, by the jobs of Prometheus."""
+        return {
+            "checkout-api": [f"{self.url}/metrics"],
+            "checkout-worker": [f"http://127.0.0.1:{self._worker_metrics}/metrics"],
+        }
 
     def settings(self, queue: str | None = None) -> Settings:
         """The settings of the shop's processes, or of such on another task queue."""
@@ -80,7 +91,8 @@ class StuckShop(GivenStack):
         """Start the shop's worker, and one whose database is at the other end of the cable."""
         queue = getting_stuck.CUT_OFF
         cut_off = {"CHECKOUT_TEMPORAL_TASK_QUEUE": queue, "CHECKOUT_DATABASE_URL": self.cable.url}
-        self._begin(self._worker("worker", {}), self._worker(queue, cut_off))
+        metrics = {"CHECKOUT_WORKER_METRICS_PORT": str(self._worker_metrics)}
+        self._begin(self._worker("worker", metrics), self._worker(queue, cut_off))
 
     def stop(self) -> None:
         """End every process."""
