@@ -16,6 +16,7 @@ from bench.report import Report, spread
 from checkout.domain.words import Phase, State
 from checkout.runtime.database import engine_for
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
+from checkout.store import gone
 from checkout.store import statistics as figures
 from checkout.store.listing import Filter, listing
 from checkout.store.migrate import upgrade
@@ -93,6 +94,10 @@ def queries(now: datetime) -> list[Query]:
         found.append(Query(f"statistics: durations within {hours} h", figures.DURATION, {"hours": hours}))
     found.append(Query("statistics: active by state", figures.ACTIVE, {}))
     found.append(Query("health: overdue and stuck", figures.STUCK, PATIENCE.parameters))
+    page = {"grace": timedelta(seconds=30), "limit": 1000}
+    found.append(Query("audit: the oldest 1000 that are open", gone.FIRST, page))
+    after = {"after_at": now - timedelta(seconds=ACTIVE * 0.05 / 2), "after_id": ""}
+    found.append(Query("audit: 1000 in the middle of them", gone.NEXT, {**page, **after}))
     return found
 
 
@@ -167,7 +172,8 @@ def _chapter(query: Query, took: list[float], plan: list[str]) -> str:
 
 _PAGE = f"""# What ops' queries cost
 
-Each query of [the admin API](admin.md) over {ROWS:,} checkouts of {DAYS} days, {ACTIVE:,} of them active: minimum,
+Each query of [the admin API](admin.md), and of [the audit](terminated.md), over {ROWS:,} checkouts of
+{DAYS} days, {ACTIVE:,} of them active: minimum,
 median and maximum of {ROUNDS} runs in the database, planning included, and the plan with what it really read. Made by
 `python -m bench million --plans docs/operate/queries.md`.
 

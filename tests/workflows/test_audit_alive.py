@@ -92,7 +92,7 @@ async def _reset(stage: Stage, run: Run) -> str:
     return str(answer.run_id)
 
 
-async def test_the_next_checkout_of_the_cart_runs_while_the_last_one_is_gone(stage: Stage) -> None:
+async def test_the_next_checkout_of_the_cart_severalwhile_the_last_one_is_gone(stage: Stage) -> None:
     """Both have the same workflow id, and only one of them is gone."""
     basket = await stage.cart()
     gate = Gate()
@@ -212,16 +212,49 @@ def _then_waits(gate: Gate) -> Any:
 
 
 def test_of_many_only_some_are_asked_about() -> None:
-    """Those that Temporal does not list, or that should have ended; of the others some, each time others."""
+    """Those that Temporal's lists make doubtful, or that should have ended; of the others some, each time others."""
     many = [_opened(number, overdue=number < 7) for number in range(5000)]
-    listed = {one.run_id for one in many[:4900]}
-    chosen = {one.id for one in choose(many, listed)}
+    doubtful = {one.run_id for one in many[4900:]}
+    chosen = {one.id for one in choose(many, doubtful)}
     assert {one.id for one in (*many[:7], *many[4900:])} < chosen
     assert len(chosen) == 107 + auditing.SAMPLE
-    assert {one.id for one in choose(many, listed)} != chosen
-    assert len(choose(many, None)) == len(choose(many, set())) == auditing.ASKED
-    few = many[: auditing.ASKED]
-    assert choose(few, listed) == few
+    assert {one.id for one in choose(many, doubtful)} != chosen
+    assert len(choose(many, {one.run_id for one in many})) == auditing.ASKED
+    assert len(choose(many, set())) == 7 + auditing.SAMPLE
+
+
+@pytest.mark.parametrize("full_look", [1, 10**9], ids=["by-what-runs", "by-what-was-stopped"])
+async def test_of_many_the_one_that_was_terminated_is_found_by_a_list(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, full_look: int
+) -> None:
+    for name, value in (("ASKED", 1), ("SAMPLE", 0), ("FULL_LOOK", full_look)):
+        monkeypatch.setattr(auditing, name, value)
+    async with stage.worker():
+        several = [(await stage.start())[0] for _ in range(3)]
+        assert (await audit(stage)).begun == []
+        await several[1].handle.terminate("by ops")
+
+        async def found() -> bool:
+            return [one.checkout_id for one in (await audit(stage)).begun] == [several[1].checkout.checkout_id]
+
+        await eventually(found, "Temporal lists it", every=0.2)
+        for run in (several[0], several[2]):
+            await run.cancel()
+            await run.handle.result()
+    await assert_ended(stage, several[1], State.FAILED, "workflow_terminated", Phase.PAYMENT_AUTHORIZATION)
+
+
+async def test_lists_that_do_not_come_are_done_without(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    monkeypatch.setattr(runs, "listed_as_running", away)
+    monkeypatch.setattr(runs, "listed_as_stopped", away)
+    async with stage.worker():
+        run, _ = await stage.start()
+        await run.handle.terminate("by ops")
+        assert len((await audit(stage)).begun) == 1
+    await assert_ended(stage, run, State.FAILED, "workflow_terminated", Phase.PAYMENT_AUTHORIZATION)
 
 
 def _opened(number: int, *, overdue: bool) -> OpenCheckout:

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -32,10 +32,14 @@ log = structlog.get_logger(__name__)
 
 #: Rows of a page.
 PAGE = 1000
-#: So many checkouts Temporal is asked about one by one. Where more are open, its list of what runs is read, and not
-#: believed for long: it is asked about those that are not in it or should have ended, and of the others about some.
+#: So many checkouts Temporal is asked about one by one. Where more are open, it is asked about those that its lists
+#: make doubtful, those that should have ended, and of the others about some, since lists lag and may be wrong.
 ASKED = 500
 SAMPLE = 100
+#: A list of all that runs costs seconds of CPU where there are thousands, so it is read every so many looks. That of
+#: what was stopped lately is short, and read at every other.
+FULL_LOOK = 5
+LATELY = timedelta(minutes=15)
 #: So many questions at once.
 AT_ONCE = 10
 #: How long a workflow may go on after its checkout has ended.
@@ -57,11 +61,11 @@ class Auditing:
         client = activity.client()
         async with beating(), asking_temporal():
             opened = await self._open(timedelta(seconds=given.grace))
-            listed = await _listed(client)
-            missing = [
-                *await self._missing(client, choose(opened, listed)),
-                *await self._strays(client),
-            ]
+            few = len(opened) <= ASKED
+            whole = few or random.randrange(FULL_LOOK) == 0  # noqa: S311 - no secret
+            listed = await _hint(runs.listed_as_running(client)) if whole else None
+            chosen = opened if few else choose(opened, await _doubtful(client, opened, listed))
+            missing = [*await self._missing(client, chosen), *await self._strays(client)]
             repaired = await _each(missing, lambda one: runs.runs(client, repair_workflow_id(one.checkout_id)))
             lingering = await self._lingering(client, listed or {})
         found = [one for one, begun in zip(missing, repaired, strict=True) if not begun][:LISTED]
@@ -123,13 +127,11 @@ class Auditing:
         )
 
 
-def choose(opened: Sequence[OpenCheckout], listed: Collection[str] | None) -> list[OpenCheckout]:
-    """Whom to ask Temporal about, given the run ids that it lists as running; None where it gave no list."""
-    if len(opened) <= ASKED:
-        return list(opened)
-    believed = [one for one in opened if listed is not None and one.run_id in listed and not one.overdue]
-    spared = {one.id for one in believed}
-    return _some([one for one in opened if one.id not in spared], ASKED) + _some(believed, SAMPLE)
+def choose(opened: Sequence[OpenCheckout], doubtful: Collection[str]) -> list[OpenCheckout]:
+    """Of many, whom to ask Temporal about, given the run ids that it may not have running."""
+    suspects = [one for one in opened if one.overdue or one.run_id in doubtful]
+    suspected = {one.id for one in suspects}
+    return _some(suspects, ASKED) + _some([one for one in opened if one.id not in suspected], SAMPLE)
 
 
 def _some(opened: list[OpenCheckout], most: int) -> list[OpenCheckout]:
@@ -137,9 +139,19 @@ def _some(opened: list[OpenCheckout], most: int) -> list[OpenCheckout]:
     return opened if len(opened) <= most else random.sample(opened, most)
 
 
-async def _listed(client: Client) -> Mapping[str, str] | None:
+async def _doubtful(
+    client: Client, opened: Sequence[OpenCheckout], listed: Mapping[str, str] | None
+) -> Collection[str]:
+    """The runs that are not listed as running; by a list of those that were stopped lately, where there is no other."""
+    if listed is not None:
+        return {one.run_id for one in opened} - listed.keys()
+    return await _hint(runs.listed_as_stopped(client, datetime.now(UTC) - LATELY)) or set()
+
+
+async def _hint(listing: Awaitable[Answer]) -> Answer | None:
+    """A list of Temporal's, None where it gives none: those who are asked about anyway have to do."""
     try:
-        return await runs.listed_as_running(client)
+        return await listing
     except RPCError as error:
         log.warning("workflows_not_listed", error=error.message)
         return None

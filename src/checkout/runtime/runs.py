@@ -3,8 +3,8 @@
 Listings lag behind and may be wrong for long; ``describe`` is the truth, so only it may say that a workflow is gone.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus as Status
@@ -19,7 +19,9 @@ from checkout.domain.audit import Fate
 #: How long Temporal has for one answer.
 _WAIT = timedelta(seconds=10)
 _PAGE = 1000
-_RUNNING = f"WorkflowType = '{contract.CHECKOUT_WORKFLOW}' AND ExecutionStatus = 'Running'"
+_CHECKOUTS = f"WorkflowType = '{contract.CHECKOUT_WORKFLOW}'"
+_RUNNING = f"{_CHECKOUTS} AND ExecutionStatus = 'Running'"
+_STOPPED = f"{_CHECKOUTS} AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime > "
 
 #: Every other status, those that a later server has too (a paused workflow), is one of a workflow that goes on.
 _ENDED = {
@@ -62,6 +64,15 @@ async def listed_as_running(client: Client) -> Mapping[str, str]:
         run.run_id: await run.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str)
         async for run in client.list_workflows(_RUNNING, page_size=_PAGE, rpc_timeout=_WAIT)
     }
+
+
+async def listed_as_stopped(client: Client, since: datetime) -> Collection[str]:
+    """The run ids of all checkouts that Temporal lists as terminated or timed out since then: a hint too.
+
+    Raises RPCError.
+    """
+    query = f"{_STOPPED}'{since.isoformat()}'"
+    return {run.run_id async for run in client.list_workflows(query, page_size=_PAGE, rpc_timeout=_WAIT)}
 
 
 async def _describe(client: Client, workflow_id: str, run_id: str) -> WorkflowExecutionInfo | None:

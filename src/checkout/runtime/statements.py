@@ -57,6 +57,11 @@ class Statement:
         self._clause = text(sql)
         self._sql = str(self._clause.compile(dialect=_DIALECT))
 
+    @property
+    def text(self) -> str:
+        """Its SQL."""
+        return self._clause.text
+
     async def rows(self, session: Session, parameters: Row) -> Sequence[Row]:
         """Its rows by the names of their columns; none of a statement that returns none."""
         if isinstance(session, Transaction):

@@ -61,9 +61,9 @@ async def open_checkouts(
     """A page of the checkouts that are open and older than ``grace``, the oldest first."""
     parameters = {"grace": grace, "limit": limit}
     if after is None:
-        return [OpenCheckout(**row) for row in await _FIRST.rows(session, parameters)]
+        return [OpenCheckout(**row) for row in await FIRST.rows(session, parameters)]
     parameters |= {"after_at": after[0], "after_id": after[1]}
-    return [OpenCheckout(**row) for row in await _NEXT.rows(session, parameters)]
+    return [OpenCheckout(**row) for row in await NEXT.rows(session, parameters)]
 
 
 async def still_open(session: Session, checkout_ids: Collection[str]) -> set[str]:
@@ -98,10 +98,11 @@ async def unlock_stray(session: Session, checkout_id: str, cart_id: str) -> int:
 _COLUMNS = """id, cart_id, workflow_id, run_id, created_at,
     COALESCE(expires_at < now() - interval '1 minute', true) AS overdue"""
 _PAGE = "ORDER BY created_at, id LIMIT :limit"
-_FIRST = Statement(f"""
+#: The first page of what is open, and the one after a place.
+FIRST = Statement(f"""
 SELECT {_COLUMNS} FROM checkouts WHERE {OPEN} AND created_at < now() - CAST(:grace AS interval) {_PAGE}
 """)  # noqa: S608 - our words
-_NEXT = Statement(f"""
+NEXT = Statement(f"""
 SELECT {_COLUMNS} FROM checkouts
 WHERE {OPEN} AND created_at < now() - CAST(:grace AS interval)
     AND (created_at, id) > (CAST(:after_at AS timestamptz), :after_id) {_PAGE}
