@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import psycopg
@@ -122,6 +123,7 @@ async def test_two_apis_through_two_hundred_changes(stage: Stage, api_settings: 
                 assert version >= max(known, default=0), "older than a second"
                 assert version >= last, "it went back"
                 last, seen[checkout_id] = version, seen[checkout_id] + 1
+                await asyncio.sleep(0.01)  # leaves the changes room
 
         readers = [asyncio.create_task(read(there, one_id)) for (_, there), one_id in zip(pairs, ids, strict=True)]
         await asyncio.gather(*(change(here, one_id) for (here, _), one_id in zip(pairs, ids, strict=True)))
@@ -159,7 +161,7 @@ async def test_a_connection_that_does_not_tell_is_bypassed(
 ) -> None:
     if fault == "paused" and servers.given():
         pytest.skip("a server of yours is not for pausing")
-    monkeypatch.setattr(changes, "RECONNECT", (2, 2))
+    monkeypatch.setattr(changes, "RECONNECT", (3600, 3600))  # being told anew would drop everything
     buyer = Buyer(http, await stage.cart())
     checkout_id = await buyer.started()
     version = (await until_kept(buyer, checkout_id))["version"]
@@ -168,22 +170,47 @@ async def test_a_connection_that_does_not_tell_is_bypassed(
         await stage.shop.execute("SELECT pg_terminate_backend(:pid)", pid=pid)
     else:
         os.kill(pid, signal.SIGSTOP)
-    try:
-        await stage.shop.execute("UPDATE checkouts SET updated_at = now() WHERE id = :id", id=checkout_id)
 
-        async def read() -> bool:
-            return bool((await buyer.get(checkout_id))["version"] == version + 1)
-
-        await eventually(read, "the change is shown though nobody told of it")
+    async def bypassed() -> bool:
         before = hits()
-        if fault == "paused":
-            for _ in range(3):
-                await buyer.get(checkout_id)
-            assert hits() == before
+        await buyer.get(checkout_id)
+        return hits() == before
+
+    try:
+        await eventually(bypassed, "nothing is served from what is kept")
+        for change in range(1, 4):
+            await stage.shop.execute("UPDATE checkouts SET updated_at = now() WHERE id = :id", id=checkout_id)
+            assert (await buyer.get(checkout_id))["version"] == version + change
     finally:
         if fault == "paused":
             os.kill(pid, signal.SIGCONT)
-    assert (await until_kept(buyer, checkout_id))["version"] == version + 1
+    if fault == "paused":
+        assert (await until_kept(buyer, checkout_id))["version"] == version + 3
+
+
+@pytest.mark.usefixtures("worker", "lasting")
+@pytest.mark.skipif(servers.given(), reason="a server of yours is not for pausing")
+async def test_whoever_changed_it_sees_the_change_before_it_is_told(
+    http: httpx.AsyncClient, stage: Stage, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "FRESH", 3600)  # what is told late is not noticed to be late
+    buyer = Buyer(http, await stage.cart())
+    checkout_id = await buyer.started()
+    await until_kept(buyer, checkout_id)
+    pid = await listener(database_url)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            extended = (await buyer.extend(checkout_id, 900)).json()
+            assert await until_kept(buyer, checkout_id) == {**extended, "waiting_for": None, "server_time": ANY}
+        figures = await http.get("/admin/statistics", headers=OPERATOR)
+        assert figures.json()["active"] == 1
+        assert (await buyer.cancel(checkout_id)).status_code == 200
+        assert (await buyer.get(checkout_id))["state"] == "cancelled"
+        figures = await http.get("/admin/statistics", headers=OPERATOR)
+        assert figures.json()["active"] == 0
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.usefixtures("worker", "lasting")
