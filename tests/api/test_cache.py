@@ -74,7 +74,7 @@ async def test_what_is_kept_is_answered_as_what_is_read(http: httpx.AsyncClient,
     assert 0 < figures["cache_hit_rate"] <= 1
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("worker", "lasting")
 async def test_what_cannot_be_extended_any_more_is_not_kept_as_if_it_could(
     http: httpx.AsyncClient, stage: Stage
 ) -> None:
@@ -86,9 +86,7 @@ async def test_what_cannot_be_extended_any_more_is_not_kept_as_if_it_could(
     async def over() -> bool:
         return not (await buyer.get(checkout_id))["can_extend"]
 
-    began = time.monotonic()
     await eventually(over, "past its deadline")
-    assert time.monotonic() - began < 25, "it was dropped by its age alone"
 
 
 @pytest.mark.usefixtures("worker")
