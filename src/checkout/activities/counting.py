@@ -12,6 +12,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from checkout.domain.audit import Repaired
 from checkout.domain.contract import CART_VALIDATION, COMPENSATION_OF, STOCK_COMMIT, UNLOCK_CART, ActivityContract
 from checkout.domain.messages import Authorization, CompensationInput
 from checkout.domain.words import Outcome, Phase
@@ -47,6 +48,8 @@ class Attempt:
             metrics.PHASE_SECONDS.labels(self.contract.name).observe(self._seconds())
         if isinstance(result, Authorization) and result.declined is not None:
             metrics.DECLINES.labels(result.declined.code).inc()
+        if isinstance(given, Repaired) and given.fate is not None:
+            metrics.REPAIRS.labels(given.remedy.value, given.fate.value).inc()
         if self.contract == STOCK_COMMIT:
             _ended(Outcome.COMPLETED.value)
         elif self.contract == UNLOCK_CART:

@@ -6,13 +6,25 @@ the rows' (``/admin/statistics``). Labels take values of ours alone, from lists 
 somebody else's.
 """
 
-from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from checkout.domain.audit import Fate, Remedy
 from checkout.domain.contract import COMPENSATION_OF
 from checkout.domain.words import Phase
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+# When a counter began is a second series for each, which Prometheus does not read in this format.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -51,6 +63,12 @@ COMPENSATIONS = Counter(
     ["compensation", "result"],
     registry=REGISTRY,
 )
+REPAIRS = Counter(
+    "checkout_repairs",
+    "Checkouts whose workflow was gone and that were ended all the same: how, and what had become of the workflow",
+    ["remedy", "fate"],
+    registry=REGISTRY,
+)
 DECLINES = Counter("checkout_declines", "Payments that were declined, by our code", ["code"], registry=REGISTRY)
 OVERSELL_REFUSALS = Counter(
     "checkout_oversell_refusals", "Checkouts refused because there was not enough stock", ["phase"], registry=REGISTRY
@@ -70,6 +88,9 @@ for _phase in Phase:
 for _compensation in COMPENSATION_OF.values():
     for _result in ("done", "refused", "retried"):
         COMPENSATIONS.labels(_compensation.name, _result)
+for _remedy in (Remedy.FINISH, Remedy.UNDO, Remedy.UNLOCK):
+    for _fate in Fate:
+        REPAIRS.labels(_remedy.value, _fate.value)
 for _phase in (Phase.CART_VALIDATION, Phase.INVENTORY_RESERVATION):
     OVERSELL_REFUSALS.labels(_phase.value)
 
