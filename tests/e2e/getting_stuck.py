@@ -131,7 +131,8 @@ async def _spoil(given: "_Given") -> None:
 @contextlib.contextmanager
 def row_held(database_url: str) -> Iterator[int]:
     """Keep the row locked that ``row_locked`` wants; gives the pid of the database's process that does."""
-    with psycopg.connect(database_url, application_name="a-forgotten-psql") as connection:
+    # Closed, not committed: a test may have ended it.
+    with contextlib.closing(psycopg.connect(database_url, application_name="a-forgotten-psql")) as connection:
         connection.execute(
             "SELECT 1 FROM stock JOIN variants v ON v.id = variant_id WHERE v.sku = %s FOR UPDATE OF stock",
             [sku("row_locked")],

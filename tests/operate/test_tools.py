@@ -40,12 +40,12 @@ TOLD = {
     ),
     "gateway_away": Told("activity_failing", "/capture: 503", "See that the payment gateway answers"),
     "undoing_at_a_gateway_away": Told("activity_failing", "/cancel: 503", "See that the payment gateway answers"),
-    "gateway_refuses": Told("compensation_refused", "refuses to give the money of gw_lost back", "`checkout resolve"),
+    "gateway_refuses": Told("compensation_refused", "refuses to give the money of gw_lost back", "checkout resolve"),
     "worker_away": Told("worker_away", "No worker has taken", "Start a worker"),
     "worker_gone": Told("worker_away", "No worker has taken", "Start a worker"),
-    "terminated": Told("workflow_gone", "its workflow is terminated", "The audit, which runs every minute"),
+    "terminated": Told("workflow_gone", "its workflow is terminated", "The audit ends it"),
     "other_code": Told("workflow_tasks", "The workflow's code has failed", "put the code back"),
-    "poison": Told("activity_failing", "(sku POISON, warehouse FRA) would break ck_stock", "`checkout verify`"),
+    "poison": Told("activity_failing", "(sku POISON, warehouse FRA) would break ck_stock", "checkout verify"),
 }
 
 

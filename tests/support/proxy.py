@@ -39,6 +39,10 @@ class Cable:
         """Pull it."""
         asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
 
+    def plug(self) -> None:
+        """Put it back."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+
     @contextlib.contextmanager
     def plugged(self) -> Iterator["Cable"]:
         """Lead to the server while the context lasts, unless it is cut."""
