@@ -33,6 +33,8 @@ class Stack(Dev):
                 # Whatever is killed, paused or slow here is looked at all the time: the audit leaves it alone.
                 "CHECKOUT_AUDIT_EVERY": "2",
                 "CHECKOUT_AUDIT_GRACE": "0",
+                # Receivers of webhooks are on this machine.
+                "CHECKOUT_WEBHOOK_ALLOW_PRIVATE": "true",
             },
         )
         self.url = f"http://127.0.0.1:{self.environment['CHECKOUT_HTTP_PORT']}"
