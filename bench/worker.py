@@ -7,6 +7,7 @@ import uvloop
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from bench.bare import QUEUE, Bare, nothing
+from checkout.listeners import Listeners
 from checkout.payments.adapters import connect_gateway
 from checkout.runtime.database import create_engine, create_sessions
 from checkout.runtime.logs import configure_logs
@@ -24,7 +25,9 @@ async def main() -> None:
     engine = create_engine(settings, application_name="checkout-worker")
     gateway = connect_gateway(settings)
     client = await connect(settings, identity="bench-worker")
-    shop = create_worker(client, create_activities(create_sessions(engine), gateway))
+    # Nobody listens, but whether an endpoint wants an event is asked, as in every shop.
+    listeners = Listeners(webhooks=True)
+    shop = create_worker(client, create_activities(create_sessions(engine), gateway, listeners=listeners))
     # The same settings as the shop's: whatever is tuned there is tuned here.
     bare = Worker(
         client,

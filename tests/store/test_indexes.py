@@ -20,7 +20,7 @@ from tests.support.statements import sent
 
 BIG_SHOP = Path(__file__).with_name("big_shop.sql")
 #: Read whole by intention: small, and every row of them is asked for (those of the right country or time).
-WHOLE = {"warehouses", "promotions", "shipping_options"}
+WHOLE = {"warehouses", "promotions", "shipping_options", "webhook_endpoints"}
 
 
 async def test_no_statement_reads_a_whole_table(

@@ -28,6 +28,8 @@ class Receiver:
     refused: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     always: int = 200
+    #: Ids of messages that are answered 500, however often they come.
+    stomachs_not: set[str] = field(default_factory=set)
     #: Set when a request has come in that hangs.
     hanging: threading.Event = field(default_factory=threading.Event)
 
@@ -41,6 +43,8 @@ class Receiver:
             return Response(status_code=401)
         self.received.append((request.headers["webhook-id"], message))
         status = self.answers.pop(0) if self.answers else self.always
+        if request.headers["webhook-id"] in self.stomachs_not:
+            status = 500
         if status == HANGS:
             self.hanging.set()
             await asyncio.sleep(3600)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
@@ -112,6 +113,15 @@ def waits(gate: Gate) -> list[Around]:
         return await attempt()
 
     return [around for _ in gate.always]
+
+
+def not_again_for(pause: timedelta) -> Around:
+    """The attempt fails, and the next one is only after so long."""
+
+    async def around(_: Callable[[], Awaitable[Any]]) -> Any:
+        raise ApplicationError("not now", type="not_now", next_retry_delay=pause)
+
+    return around
 
 
 def refuses(code: str) -> Around:

@@ -19,7 +19,7 @@ from tests.histories.beside import code_of
 from tests.support.receiver import HANGS, Receiver, receiver
 from tests.support.waiting import eventually
 from tests.workflows.engine import Run
-from tests.workflows.faults import loses_its_answer
+from tests.workflows.faults import loses_its_answer, not_again_for
 from tests.workflows.outcome import assert_ended
 from tests.workflows.stage import VISA, Stage
 from tests.workflows.test_notify import announced, failure_of, told
@@ -205,11 +205,11 @@ async def test_one_that_takes_others_is_not_disabled(sending: Stage, there: Rece
         run = await sold(sending)
         handle = await delivering(sending, run)
         await failure_of(handle)
-        there.always = 200
+        there.stomachs_not, there.always = {there.received[0][0]}, 200
         other = await sold(sending)
         assert await code_of(await delivering(sending, other)) is None
-        there.always = 500
-        await sending.clock.fast_forward(handle, timedelta(days=4))
+        sending.faults.then(contract.DELIVER_WEBHOOK, not_again_for(timedelta(hours=73)))
+        await sending.clock.fast_forward(handle, timedelta(hours=1))
         assert await code_of(handle) == "webhook_gave_up"
     assert await sending.shop.rows("SELECT enabled, disabled_reason FROM webhook_endpoints") == [(True, None)]
     assert (await delivery_of(sending, run))["status"] == "failed"

@@ -41,8 +41,7 @@ async def announce_failure(session: Session, listeners: Listeners, checkout_id: 
     if ended is None:
         return None
     failure = ended["failure"] or {}
-    return await listeners.announce(
-        session,
+    return listeners.announce(
         CheckoutFailed(
             checkout_id=checkout_id,
             cart_id=ended["cart_id"],
@@ -57,4 +56,5 @@ async def announce_failure(session: Session, listeners: Listeners, checkout_id: 
             total=ended["total"],
             order_reference=ended["order_reference"],
         ),
+        ended["wanted"],
     )

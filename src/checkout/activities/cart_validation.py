@@ -69,7 +69,7 @@ class CartValidation:
             currency=held.cart.currency,
             lines=len(demand.lines),
             units=units,
-            announcement=await self.listeners.announce(session, started),
+            announcement=self.listeners.announce(started, held.checkout.wanted),
         )
         return await finish(session, held, PHASE, State.RESERVING, result, hold_cart(held))
 

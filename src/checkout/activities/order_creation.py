@@ -79,7 +79,7 @@ class OrderCreation:
             PHASE,
             _next_state(held),
             OrderCreated(
-                version=0, order_reference=reference, announcement=await self.listeners.announce(session, placed)
+                version=0, order_reference=reference, announcement=self.listeners.announce(placed, held.checkout.wanted)
             ),
             order_reference=reference,
             **columns,

@@ -55,7 +55,7 @@ class StockCommit:
             total=held.checkout.total or 0,
         )
         done = StockCommitted(
-            version=0, units=paid.units, announcement=await self.listeners.announce(session, completed)
+            version=0, units=paid.units, announcement=self.listeners.announce(completed, held.checkout.wanted)
         )
         result = await finish(session, held, PHASE, State.COMPLETED, done)
         if await reserving.commit(session, given.checkout_id) != paid.units:

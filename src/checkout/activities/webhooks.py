@@ -107,7 +107,7 @@ class Webhooks:
             endpoint_id=ended.endpoint_id,
             reason=reason,
         )
-        return GivenUp(ended.endpoint_id, True, await self.listeners.announce(session, event))
+        return GivenUp(ended.endpoint_id, True, self.listeners.announce(event))
 
     async def _store(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         return await in_direct_transaction(self.sessions, work)

@@ -1,7 +1,7 @@
 """Listeners: how a function becomes one, what it is given, and which of them want to hear of an event."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, TypeVar, cast
@@ -12,10 +12,8 @@ from checkout.domain.events import EVENTS, Announcement, Call, Event, announceme
 from checkout.domain.webhooks import WEBHOOKS
 from checkout.runtime.database import Sessions
 from checkout.runtime.mail import Mailer
-from checkout.runtime.statements import Session
 from checkout.store.checkouts import read_checkout
 from checkout.store.orders import OrderRecord, read_any_order, read_next_action
-from checkout.store.webhooks import wanted
 
 log = structlog.get_logger(__name__)
 
@@ -136,10 +134,13 @@ class Listeners:
         """Whether anyone may want to hear of such events."""
         return self.webhooks or any(issubclass(kind, one.event) for one in self.known)
 
-    async def announce(self, session: Session, event: Event) -> Announcement | None:
-        """The event for those who want to hear of it, None where nobody does. Raises what the database raises."""
+    def announce(self, event: Event, wanted: Collection[str] = ()) -> Announcement | None:
+        """The event for those who want to hear of it, None where nobody does.
+
+        ``wanted``: the events that webhook endpoints want, ``*`` for all.
+        """
         calls = [Call(one.name, one.after) for one in self.known if one.wants(event)]
-        if self.webhooks and event.NAME in EVENTS and await wanted(session, event.NAME):
+        if self.webhooks and event.NAME in EVENTS and not {event.NAME, "*"}.isdisjoint(wanted):
             calls.append(Call(WEBHOOKS))
         return announcement(event, calls)
 

@@ -9,6 +9,7 @@ from checkout.runtime.statements import Change, Row, Session, Statement
 from checkout.store.fence import failure_document
 from checkout.store.held import Held
 from checkout.store.payments import ERASABLE, ERASED
+from checkout.store.webhooks import WANTED
 
 
 class NotYetUndone(NotYet):
@@ -51,10 +52,11 @@ async def move_deadline(session: Session, held: Held, expires_at: datetime) -> t
 
 _HOLD = "UPDATE carts SET locked_by = :checkout_id, checkout_id = :checkout_id WHERE id = :cart_id"
 
-_ENDING = Statement("""
-SELECT cart_id, customer_id, state, failure, failed_at, currency, total, order_reference FROM checkouts
+_ENDING = Statement(f"""
+SELECT cart_id, customer_id, state, failure, failed_at, currency, total, order_reference, {WANTED} AS wanted
+FROM checkouts
 WHERE id = :checkout_id AND state IN ('failed', 'expired', 'cancelled')
-""")
+""")  # noqa: S608 - fixed words
 
 _MOVE_DEADLINE = Statement("""
 UPDATE checkouts SET expires_at = GREATEST(expires_at, :expires_at) WHERE id = :checkout_id

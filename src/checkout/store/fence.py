@@ -28,6 +28,7 @@ from checkout.store.errors import CartNotFound, CartOrdered
 from checkout.store.held import Held, HeldCart, HeldCheckout
 from checkout.store.owner import Owner
 from checkout.store.tables import Checkout
+from checkout.store.webhooks import WANTED
 
 Result = TypeVar("Result")
 
@@ -182,7 +183,9 @@ async def _lock(session: Session, checkout_id: str) -> tuple[HeldCheckout, HeldC
     row = await _LOCK.row(session, {"checkout_id": checkout_id})
     if row is None:
         return None
-    return HeldCheckout(*(row[name] for name in _CHECKOUT)), HeldCart(*(row[f"cart_{name}"] for name in _CART))
+    return HeldCheckout(*(row[name] for name in (*_CHECKOUT, "wanted"))), HeldCart(
+        *(row[f"cart_{name}"] for name in _CART)
+    )
 
 
 async def _lock_known(session: Session, checkout_id: str) -> tuple[HeldCheckout, HeldCart]:
@@ -245,7 +248,7 @@ def failure_document(failure: Failure | None) -> dict[str, Any] | None:
     return None if failure is None else dataclasses.asdict(failure)
 
 
-_CHECKOUT = tuple(field.name for field in dataclasses.fields(HeldCheckout))
+_CHECKOUT = tuple(field.name for field in dataclasses.fields(HeldCheckout) if field.name != "wanted")
 _CART = tuple(field.name for field in dataclasses.fields(HeldCart))
 #: What is written as JSON text: the columns that are documents, and a phase's answer.
 _DOCUMENTS = {column.name for column in Checkout.metadata.tables["checkouts"].c if isinstance(column.type, JSONB)} | {
@@ -255,7 +258,8 @@ _DOCUMENTS = {column.name for column in Checkout.metadata.tables["checkouts"].c 
 _PATIENCE = Statement("SELECT set_config('lock_timeout', :milliseconds, true)")
 
 _LOCK = Statement(f"""
-SELECT {", ".join(f"k.{name}" for name in _CHECKOUT)}, {", ".join(f"c.{name} AS cart_{name}" for name in _CART)}
+SELECT {", ".join(f"k.{name}" for name in _CHECKOUT)}, {", ".join(f"c.{name} AS cart_{name}" for name in _CART)},
+    {WANTED} AS wanted
 FROM checkouts k JOIN carts c ON c.id = k.cart_id
 WHERE k.id = :checkout_id
 FOR NO KEY UPDATE

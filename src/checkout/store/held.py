@@ -26,6 +26,8 @@ class HeldCheckout:
     payment_status: str
     next_action: dict[str, Any] | None
     last_error: dict[str, Any] | None
+    #: The events that webhook endpoints want now (``store.webhooks.WANTED``).
+    wanted: list[str]
 
 
 @dataclass(frozen=True, slots=True)
