@@ -63,6 +63,7 @@ async def test_a_worker_killed_in_the_middle_gives_back_once(
             return response if response.status_code == 200 else None
 
         again = await eventually(answered, "the refund has ended")  # until then a repeat is answered 202
+    assert again is not None
     assert again.json()["status"] == "partially_refunded"
     assert len(again.json()["refunds"]) == 1
     [entry] = await stack.ledger_of(ada.checkout_id)
