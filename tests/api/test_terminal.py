@@ -254,7 +254,10 @@ def watching(url: str) -> tuple["subprocess.Popen[bytes]", int]:
     """The monitor in a terminal of its own, and what reads its screen."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, **NOWHERE, "CHECKOUT_API_URL": url, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-    command = [sys.executable, "-m", "checkout.cli.main", "monitor", "--every", "0.5"]
+    # Ctrl-C counts as in a terminal, though these tests be a job in the background, which hands on that it is ignored.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeding}; from checkout.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "monitor", "--every", "0.5"]
     monitor = subprocess.Popen(
         command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
@@ -262,11 +265,12 @@ def watching(url: str) -> tuple["subprocess.Popen[bytes]", int]:
     return monitor, ours
 
 
-async def test_the_monitor_lives_while_the_api_is_away(api_settings: Settings) -> None:
+async def test_the_monitor_lives_while_the_api_is_away(api_settings: Settings, request: pytest.FixtureRequest) -> None:
     port = steady_port()
     url = f"http://127.0.0.1:{port}"
     with serve(create_app(api_settings), port):
         monitor, ours = watching(url)
+        request.addfinalizer(monitor.kill)  # whatever comes of it
         shown = bytearray()
 
         def until(what: str) -> None:

@@ -10,6 +10,9 @@ import { delivery, webhooks } from "./webhooks.js";
 
 /** Milliseconds between two looks at what is shown, however often it changes. */
 const APART = 1500;
+/** Milliseconds after which it is looked at though no change was told: time alone makes a checkout stuck, and what
+ * Temporal and the gateway say of it is no change of its row. */
+const ANYWAY = 10_000;
 
 const VIEWS = [
   [/^#\/checkouts\/(.+)$/, (query, frame, subject) => detail(decodeURIComponent(subject), frame)],
@@ -140,8 +143,8 @@ function frame(me) {
   });
   window.addEventListener("hashchange", show, { signal });
   watch(again, (whether) => (live.textContent = whether ? "live" : "not live"), signal);
-  const every = setInterval(refreshHealth, 30_000);
-  signal.addEventListener("abort", () => clearInterval(every));
+  const every = [setInterval(refreshHealth, 30_000), setInterval(() => again(null), ANYWAY)];
+  signal.addEventListener("abort", () => every.forEach(clearInterval));
   refreshHealth();
   show();
 }
