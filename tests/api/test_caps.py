@@ -103,6 +103,7 @@ async def test_one_that_no_worker_has_taken_up_counts_until_its_time_is_over(
     stage: Stage, api_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "UPDATE_WAIT", 1)
+    monkeypatch.setattr(engine, "QUERY_WAIT", 1)
     async with apis(api_settings, max_running_checkouts=1) as [http]:
         one, other = [Buyer(http, await stage.shop.cart({"MUG": 1}, session_id="ses_ada")) for _ in range(2)]
         begun = await one.start(payment=CARD)
