@@ -4,6 +4,7 @@ For ops' figures, which are of all processes and outlive them; Prometheus reads 
 """
 
 import asyncio
+import itertools
 from collections import Counter
 
 import structlog
@@ -54,7 +55,7 @@ class Tally:
 
     async def run(self) -> None:
         """Add up every few seconds, until cancelled; and forget what is old."""
-        for number in range(2**62):
+        for number in itertools.count():
             await asyncio.sleep(EVERY)
             try:
                 await self.flush()
