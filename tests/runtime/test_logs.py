@@ -75,11 +75,12 @@ from sqlalchemy.exc import IntegrityError
 from checkout.runtime.logs import configure_logs
 from checkout.runtime.settings import load_settings
 configure_logs(load_settings(log_format="{format}"), process="api")
+email = "ada@example.com"  # by its name below: a traceback shows the lines that raise
 try:
     try:
-        raise psycopg.errors.NotNullViolation("null value\\nDETAIL:  Failing row contains (ada@example.com)")
+        raise psycopg.errors.NotNullViolation(f"null value\\nDETAIL:  Failing row contains ({{email}})")
     except psycopg.Error as error:
-        raise IntegrityError("INSERT", {{"email": "ada@example.com"}}, error) from error
+        raise IntegrityError("INSERT", {{"email": email}}, error) from error
 except IntegrityError:
     structlog.get_logger("shop").exception("failed")
     logging.getLogger("library").exception("failed as well")

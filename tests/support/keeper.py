@@ -21,6 +21,8 @@ from checkout.runtime.embedded.process import ProcessKey
 from checkout.runtime.embedded.temporal import TIME_SKIPPING, EmbeddedTemporal
 
 SECONDS_BETWEEN_LOOKS = 0.2
+#: Several shops at once are on one server, each xdist worker's own.
+CONNECTIONS = "500"
 
 
 class Server(Protocol):
@@ -42,7 +44,7 @@ def _server(kind: str, directory: Path) -> tuple[Server | None, dict[str, str]]:
 
         return container.start()
     if kind == "postgres":
-        postgres = EmbeddedPostgres(directory, log=log, configuration=VOLATILE)
+        postgres = EmbeddedPostgres(directory, log=log, configuration={**VOLATILE, "max_connections": CONNECTIONS})
         postgres.start()
         postgres.wait_ready()
         return postgres, {"uri": postgres.uri()}
