@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from checkout.domain.errors import DefiniteFailure
+from checkout.domain.pricing.model import MAX_LINES
 from checkout.runtime.database import Sessions, sqlstate
 from checkout.store import carts
 from checkout.store.carts import CartView
@@ -76,23 +77,68 @@ async def test_an_unknown_or_inactive_sku_is_not_put_into_a_cart(sessions: Sessi
     assert (await view(sessions, ADA, cart)).lines == ()
 
 
-async def test_a_cart_takes_so_many_lines_and_no_more(
-    sessions: Sessions, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(carts, "MAX_LINES", 2)
+async def fill(shop: Shop, cart_id: str, lines: int) -> None:
+    """So many lines of other goods than the test's own."""
+    await shop.execute(
+        "WITH p AS (INSERT INTO products (handle, title) VALUES ('many', 'Many') RETURNING id), "
+        "v AS (INSERT INTO variants (product_id, sku) SELECT p.id, 'MANY-' || n FROM p, generate_series(1, :lines) n "
+        "RETURNING id) INSERT INTO cart_lines (cart_id, variant_id, quantity, position) "
+        "SELECT :cart, id, 1, row_number() OVER () FROM v",
+        lines=lines,
+        cart=cart_id,
+    )
+
+
+async def test_a_cart_takes_so_many_lines_and_no_more(sessions: Sessions, shop: Shop) -> None:
     cart = await changed(sessions, carts.create_cart, ADA, "EUR")
+    await fill(shop, cart, MAX_LINES - 2)
     for sku in ("MUG", "BOOK", "TEA"):
         await shop.product(sku)
     for sku in ("MUG", "BOOK", "MUG"):
         await changed(sessions, carts.set_line, ADA, cart, sku, 2)
     with pytest.raises(CartFull) as full:
         await changed(sessions, carts.set_line, ADA, cart, "TEA", 1)
-    assert (full.value.code, full.value.context) == ("cart_full", {"max_lines": 2})
+    assert (full.value.code, full.value.context) == ("cart_full", {"max_lines": MAX_LINES})
     with pytest.raises(SkuNotFound):
         await changed(sessions, carts.set_line, ADA, cart, "NONE", 1)
     await changed(sessions, carts.delete_line, ADA, cart, "MUG")
     await changed(sessions, carts.set_line, ADA, cart, "TEA", 1)
-    assert [line.sku for line in (await view(sessions, ADA, cart)).lines] == ["BOOK", "TEA"]
+    lines = (await view(sessions, ADA, cart)).lines
+    assert [line.sku for line in lines[-2:]] == ["BOOK", "TEA"]
+    assert len(lines) == MAX_LINES
+
+
+@pytest.mark.parametrize("by", ["the store", "any way"])
+async def test_lines_that_come_at_once_do_not_pass_the_limit(sessions: Sessions, shop: Shop, by: str) -> None:
+    cart = await changed(sessions, carts.create_cart, ADA, "EUR")
+    await fill(shop, cart, MAX_LINES - 3)
+    skus = [f"MUG-{number}" for number in range(6)]
+    for sku in skus:
+        await shop.product(sku)
+
+    async def put(sku: str) -> str | None:
+        try:
+            if by == "the store":
+                await changed(sessions, carts.set_line, ADA, cart, sku, 1)
+            else:
+                await shop.execute(
+                    "INSERT INTO cart_lines (cart_id, variant_id, quantity, position) VALUES (:cart, :variant, 1, 1)",
+                    cart=cart,
+                    variant=shop.variants[sku],
+                )
+        except CartFull as full:
+            return full.code
+        except DBAPIError as refused:
+            return sqlstate(refused)
+        return None
+
+    async with sessions() as held:
+        await held.execute(text("SELECT FROM carts FOR NO KEY UPDATE"))
+        puts = [asyncio.create_task(put(sku)) for sku in skus]
+        await until_someone_waits(sessions, len(skus))
+    refusals = [refusal for refusal in await asyncio.gather(*puts) if refusal is not None]
+    assert refusals == ["cart_full" if by == "the store" else "CK422"] * 3
+    assert len((await view(sessions, ADA, cart)).lines) == MAX_LINES
 
 
 async def test_a_cart_is_not_there_for_others(sessions: Sessions, shop: Shop) -> None:

@@ -1,7 +1,8 @@
 """Carts: what a storefront does with them. Each function is one statement, and its caller's transaction.
 
 A cart belongs to its session and, once it has one, to its customer; to anyone else it is not there. That a cart which
-a checkout holds cannot change is the database's own rule (see the first migration); here it only gets its words.
+a checkout holds cannot change, and that none has more lines than MAX_LINES, are the database's own rules (see the
+migrations); here they only get their words.
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.ids import new_cart_id
 from checkout.domain.pricing import Pricing, price_cart
-from checkout.domain.pricing.model import MAX_LINES
-from checkout.store.errors import CartFull, CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
+from checkout.store.errors import CartLocked, CartNotFound, CartOrdered, SkuNotFound, cart_protection
 from checkout.store.owner import Owner
 from checkout.store.pricing import LoadedLine, PriceRules, load_cart, reckoning
 
@@ -123,11 +123,9 @@ async def set_line(session: AsyncSession, owner: Owner, cart_id: str, sku: str, 
 
     Raises CartNotFound, CartLocked, CartOrdered, CartFull, and SkuNotFound for one that is unknown or not sold.
     """
-    given = {"sku": sku, "quantity": quantity, "most": MAX_LINES}
-    found = await _change(session, owner, cart_id, _SET_LINE, given)
+    found = await _change(session, owner, cart_id, _SET_LINE, {"sku": sku, "quantity": quantity})
     if not found["changed"]:
-        sold = await session.scalar(_SOLD, {"sku": sku})
-        raise CartFull(MAX_LINES) if sold else SkuNotFound(sku)
+        raise SkuNotFound(sku)
 
 
 async def delete_line(session: AsyncSession, owner: Owner, cart_id: str, sku: str) -> None:
@@ -254,15 +252,8 @@ _SET_LINE = _part("""
     SELECT cart.id, v.id, :quantity,
         (SELECT COALESCE(max(position), 0) + 1 FROM cart_lines WHERE cart_id = cart.id)
     FROM cart, variants v JOIN products p ON p.id = v.product_id
-    WHERE v.sku = :sku AND v.active AND p.active AND (
-        (SELECT count(*) FROM cart_lines WHERE cart_id = cart.id) < :most
-        OR EXISTS (SELECT FROM cart_lines WHERE cart_id = cart.id AND variant_id = v.id))
+    WHERE v.sku = :sku AND v.active AND p.active
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = excluded.quantity, updated_at = now()
-""")
-
-_SOLD = text("""
-SELECT EXISTS (SELECT FROM variants v JOIN products p ON p.id = v.product_id
-    WHERE v.sku = :sku AND v.active AND p.active)
 """)
 
 _DELETE_LINE = _part("""

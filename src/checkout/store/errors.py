@@ -1,6 +1,6 @@
 """What a caller of the store may meet, each with a code; and the database's own refusals turned into them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -8,10 +8,6 @@ from sqlalchemy.exc import DBAPIError
 
 from checkout.domain.errors import DefiniteFailure
 from checkout.runtime.database import sqlstate
-
-#: The SQLSTATEs that the triggers on carts raise; the error's DETAIL is the checkout's id or the order's reference.
-LOCKED, ORDERED = "CK423", "CK409"
-
 
 class NotFound(DefiniteFailure):
     """There is no such thing, or it is another's: the two are never told apart."""
@@ -56,13 +52,22 @@ class CartOrdered(DefiniteFailure):
         super().__init__("cart_ordered", f"the cart is order {order_reference}", {"order_reference": order_reference})
 
 
+#: What the triggers on carts raise, by SQLSTATE; the error's DETAIL is the checkout's id, the order's reference, or how
+#: many lines a cart may have.
+_REFUSALS: Mapping[str, Callable[[str], DefiniteFailure]] = {
+    "CK423": CartLocked,
+    "CK409": CartOrdered,
+    "CK422": lambda lines: CartFull(int(lines)),
+}
+
+
 @contextmanager
 def cart_protection() -> Iterator[None]:
-    """Turn what the triggers on carts raise into CartLocked and CartOrdered."""
+    """Turn what the triggers on carts raise into CartLocked, CartOrdered and CartFull."""
     try:
         yield
     except DBAPIError as error:
-        kind = {LOCKED: CartLocked, ORDERED: CartOrdered}.get(sqlstate(error) or "")
-        if kind is None or not isinstance(error.orig, psycopg.Error):
+        refusal = _REFUSALS.get(sqlstate(error) or "")
+        if refusal is None or not isinstance(error.orig, psycopg.Error):
             raise
-        raise kind(error.orig.diag.message_detail or "") from None
+        raise refusal(error.orig.diag.message_detail or "") from None

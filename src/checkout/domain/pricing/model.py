@@ -16,7 +16,8 @@ from checkout.domain.tax import STANDARD, Destination, TaxProvider, TaxTable
 
 #: The most units of a line.
 MAX_QUANTITY = 999
-#: The most lines of a cart: what names each of them, such as a shortage, stays far below what a history takes in.
+#: The most lines of a cart: what names each of them, such as a shortage, stays far below what a history takes in. The
+#: database counts them (migration 0021).
 MAX_LINES = 500
 
 

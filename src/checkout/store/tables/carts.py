@@ -1,7 +1,7 @@
 """What a buyer wants: a cart with its lines and addresses.
 
 Triggers of the database refuse every change of their content while a checkout holds the cart (SQLSTATE ``CK423``) and
-once it is an order (``CK409``); see the first migration.
+once it is an order (``CK409``), see the first migration; and a line beyond the last that it may have (``CK422``).
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Index
