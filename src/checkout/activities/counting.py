@@ -30,12 +30,12 @@ _SHORTAGE = "insufficient_stock"
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt that runs now."""
+    """An attempt that runs now; :meth:`begins` first, then how it ended."""
 
     contract: ActivityContract[Any, Any]
     begun: float = field(default_factory=time.monotonic)
 
-    def __post_init__(self) -> None:
+    def begins(self) -> None:
         """The first attempt of all, the local one of the first phase, begins the checkout."""
         if self.contract == CART_VALIDATION and activity.info().is_local and activity.info().attempt == 1:
             metrics.STARTED.inc()

@@ -51,6 +51,7 @@ def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owne
         async def run(self: Owner, given: In) -> Out:
             say_what_runs(contract, given)
             step, attempt = step_of(self, contract, given), Attempt(contract)
+            attempt.begins()
             try:
                 result = await _answer(self, contract, method(self, given))
             except Exception as error:

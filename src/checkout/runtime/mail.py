@@ -1,5 +1,6 @@
 """E-mails that leave the shop: over SMTP, or, in development, into a mailbox of files that people look into."""
 
+import asyncio
 import contextlib
 import hashlib
 import time
@@ -80,16 +81,7 @@ class Mailbox:
 
     async def send(self, message: EmailMessage) -> None:
         """See :class:`Mailer`."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        key = hashlib.sha256(str(message["Message-ID"]).encode()).hexdigest()[:24]
-        if any(self.directory.glob(f"*-{key}.eml")):
-            return
-        making = self.directory / f".{key}"
-        making.write_bytes(message.as_bytes(policy=policy.SMTP))
-        making.chmod(0o600)
-        making.replace(self.directory / f"{time.time_ns():020}-{key}.eml")
-        for old in self._files()[MAILBOX_SIZE:]:
-            old.unlink(missing_ok=True)
+        await asyncio.to_thread(self._keep, message)
 
     def newest(self) -> Iterator[tuple[str, EmailMessage]]:
         """The messages with the names by which :meth:`read` finds them, the newest first."""
@@ -106,6 +98,18 @@ class Mailbox:
                     parsed = BytesParser(policy=policy.default).parsebytes(file.read_bytes())
                     return parsed if isinstance(parsed, EmailMessage) else None
         return None
+
+    def _keep(self, message: EmailMessage) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        key = hashlib.sha256(str(message["Message-ID"]).encode()).hexdigest()[:24]
+        if any(self.directory.glob(f"*-{key}.eml")):
+            return
+        making = self.directory / f".{key}"
+        making.write_bytes(message.as_bytes(policy=policy.SMTP))
+        making.chmod(0o600)
+        making.replace(self.directory / f"{time.time_ns():020}-{key}.eml")
+        for old in self._files()[MAILBOX_SIZE:]:
+            old.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob("*.eml"), reverse=True)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from checkout.domain.errors import DefiniteFailure
 from checkout.runtime.database import sqlstate
 
+
 class NotFound(DefiniteFailure):
     """There is no such thing, or it is another's: the two are never told apart."""
 

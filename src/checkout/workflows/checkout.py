@@ -141,9 +141,9 @@ class Checkout:
     async def _end(self, outcome: Outcome) -> m.CheckoutResult:
         self._progress.closed(outcome, workflow.now())
         self._journal.publish()
-        # An update that was accepted and is not answered would be lost with the workflow.
-        await workflow.wait_condition(workflow.all_handlers_finished)
         await self._announcer.settle()
+        # Last of all: an update that was accepted and is not answered would be lost with the workflow.
+        await workflow.wait_condition(workflow.all_handlers_finished)
         if outcome is Outcome.FAILED and self._progress.failure is not None:
             raise ending_of(self._progress.failure)
         if outcome is Outcome.CANCELLED and self._canceled_in_temporal:

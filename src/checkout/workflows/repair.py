@@ -104,8 +104,8 @@ class Repair:
             workflow.upsert_search_attributes([search.STATE.value_set(outcome.value), *failed])
         self._doing = "Nothing was to be done" if found.remedy is Remedy.NONE else "Done"
         self._describe(outcome)
-        await workflow.wait_condition(workflow.all_handlers_finished)
         await self._announcer.settle()
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return done
 
     async def _regular(self, activity: contract.ActivityContract[In, Out], argument: In, policy: Policy) -> Out:
