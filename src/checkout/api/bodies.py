@@ -8,12 +8,12 @@ a checked value and a used value come to differ; so all of it is refused.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from checkout.api.card_numbers import looks_like_card_number
 from checkout.api.problems import Problem, invalid
 from checkout.api.validation import FieldError, field_name
 
@@ -103,20 +103,6 @@ def check(value: Any) -> None:
             )
     if errors:
         raise invalid(*errors)
-
-
-# 13 to 19 digits, in groups or not, that no letter, digit or underscore touches: tokens may hold long numbers.
-_DIGITS = re.compile(r"(?<![0-9A-Za-z_])\d(?:[ -]?\d){12,18}(?![0-9A-Za-z_])")
-
-
-def looks_like_card_number(text: str) -> bool:
-    """Whether a text holds 13 to 19 digits whose check digit is right (ISO/IEC 7812-1, annex B)."""
-    for found in _DIGITS.finditer(text):
-        digits = [int(letter) for letter in found.group() if letter.isdigit()]
-        doubled = (digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2])
-        if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0:
-            return True
-    return False
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from checkout.api.bodies import looks_like_card_number
+from checkout.api.card_numbers import looks_like_card_number
 from checkout.api.models.base import Amount, Answer, Code, Failure, Money, Request, Time, refused
 from checkout.api.models.carts import LINE, PricedLine
 from checkout.domain.words import OnShortage, OrderStatus, PaymentStatus, Phase, State
