@@ -36,6 +36,16 @@ async def test_void_settles_every_attempt_and_repeated_changes_nothing(paying: P
     assert (again.count, again.version, paying.checkout()["version"]) == (0, checkout["version"], checkout["version"])
 
 
+@pytest.mark.parametrize(("token", "method"), [("tok_3ds", "card"), (None, "paypal"), (None, "bank_transfer")])
+async def test_what_nobody_approved_or_transferred_is_void(paying: Paying, token: str | None, method: str) -> None:
+    await paying.authorize(await paying.attempt(token, method))
+    assert paying.checkout()["payment_status"] in {"requires_action", "pending"}
+    assert (await paying.void()).count == 1
+    assert paying.checkout()["payment_status"] == "voided"
+    version = paying.checkout()["version"]
+    assert (await paying.void()).version == version
+
+
 @pytest.mark.parametrize("state", ["failed", "expired", "cancelled"])
 async def test_void_of_a_checkout_that_is_undone_changes_nothing(paying: Paying, state: str) -> None:
     attempt = await paying.attempt()

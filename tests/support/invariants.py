@@ -123,6 +123,9 @@ _RULES: dict[str, str] = {
         WHERE k.state IN ('failed', 'expired', 'cancelled') AND a.gateway_payment_id IS NOT NULL
             AND CASE WHEN a.status = 'resolved' THEN a.by_hand IS NULL
                 ELSE a.status NOT IN ('voided', 'refunded') OR a.captured <> a.refunded END""",
+    "G4 an undone checkout says that its payment goes on": """
+        SELECT id, payment_status FROM checkouts
+        WHERE state IN ('failed', 'expired', 'cancelled') AND payment_status NOT IN ('none', 'voided', 'refunded')""",
     "G4 an undone checkout says not when it ended": """
         SELECT k.id FROM checkouts k WHERE k.state IN ('failed', 'expired', 'cancelled') AND k.failed_at IS NULL""",
     # after the sale

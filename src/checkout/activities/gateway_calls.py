@@ -173,12 +173,20 @@ async def _finish(session: Session, given: CompensationInput, settlement: Settle
 
 
 async def note_status(session: Session, undoing: Undoing, attempts: Sequence[payments.AttemptRow]) -> int:
-    """Write what the checkout's payment has come to, once all of it is settled; gives the row's version."""
+    """Write what the checkout's payment has come to, once all of it is settled; gives the row's version.
+
+    One that nobody approved or transferred is void as well: its object was cancelled.
+    """
+    checkout = undoing.checkout
+    if checkout is None or payments.unsettled(attempts):
+        return undoing.version
     moved = [attempt for attempt in attempts if attempt.authorized]
     refunded = any(attempt.refunded for attempt in moved)
     status = PaymentStatus.REFUNDED if refunded else PaymentStatus.VOIDED
-    if undoing.checkout is None or not moved or payments.unsettled(attempts):
+    if checkout.payment_status == status or not (moved or checkout.payment_status in _WAITING):
         return undoing.version
-    if undoing.checkout.payment_status == status:
-        return undoing.version
-    return await payments.set_payment_status(session, undoing.checkout.id, status)
+    return await payments.set_payment_status(session, checkout.id, status)
+
+
+#: What a checkout says of a payment that has moved no money yet, and still may.
+_WAITING = {PaymentStatus.REQUIRES_ACTION, PaymentStatus.PENDING}

@@ -1,4 +1,4 @@
-"""What looks like a card number, however it is written: a number by itself, in groups, with its expiry date beside it."""
+"""What looks like a card number, however it is written: in one piece, in groups, with its expiry date beside it."""
 
 import re
 from collections.abc import Iterator
