@@ -99,7 +99,8 @@ def workflow_runner(*, sandboxed: bool = False) -> WorkflowRunner:
     The SDK's sandbox loads the workflow's modules anew for each run, so that runs share no state, and refuses what is
     not deterministic. It costs more than the workflow itself, so a worker runs without it. That is safe because the
     modules of ``workflows`` and ``domain`` keep nothing that changes (a test reads them for it), and because the tests
-    of the workflow, and the replay of every history, run ``sandboxed``: a clock or a random number is refused there.
+    of the workflow alone and the replay of every history run ``sandboxed``: a clock or a random number is refused
+    there.
     """
     if not sandboxed:
         return UnsandboxedWorkflowRunner()

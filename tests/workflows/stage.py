@@ -60,7 +60,7 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def worker(self, *, cached: int = 1000, grace: float = 1) -> AsyncIterator[None]:
-        """A worker while the context lasts; it held no connection to the database while it called the gateway."""
+        """A worker as it is run, unsandboxed; it held no connection to the database while it called the gateway."""
         adapter = self.gateway.adapter()
         connections = Connections(self.engine)
         try:
@@ -77,7 +77,6 @@ class Stage:
                 grace=timedelta(seconds=grace),
                 cached=cached,
                 interceptors=[self.faults],
-                sandboxed=True,
             ):
                 yield
             assert not connections.offences, connections.offences
