@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Identifier
 
 from checkout.api import engine, starting
 from checkout.api.app import create_app
+from checkout.api.calls import StillRunning
 from checkout.domain import contract
 from checkout.domain.ids import workflow_id
 from checkout.runtime.settings import Settings
@@ -140,6 +141,26 @@ async def test_a_start_waits_for_a_checkout_that_closes_in_time(
     answers = await asyncio.gather(*starts)
     assert sorted(answer.status_code for answer in answers) == [200, 200, 201]
     assert {answer.json()["state"] for answer in answers} == {"awaiting_payment"}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_start_that_is_not_answered_while_its_cart_is_sold_finds_the_order(
+    http: httpx.AsyncClient, stage: Stage, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    basket, start = await stage.cart(), engine.Engine.start
+    buyer = Buyer(http, basket)
+
+    async def late(*_: object) -> None:
+        monkeypatch.setattr(engine.Engine, "start", start)
+        monkeypatch.setattr(starting, "UPDATE_WAIT", 60)
+        async with httpx.AsyncClient(base_url=api_url, timeout=120) as elsewhere:
+            assert (await Buyer(elsewhere, basket).start(payment=CARD)).status_code == 201
+        raise StillRunning
+
+    monkeypatch.setattr(engine.Engine, "start", late)
+    monkeypatch.setattr(starting, "UPDATE_WAIT", 0)  # so that its time is up
+    problem(await buyer.start(payment=CARD), 409, "cart_ordered")
+    assert len(await stage.ledger()) == 1
 
 
 @pytest.mark.usefixtures("worker")

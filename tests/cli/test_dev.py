@@ -1,7 +1,9 @@
 """``checkout dev`` on good and bad days: what it says, what it restarts, what it leaves, what it recovers from."""
 
+import contextlib
 import os
 import pwd
+import re
 import signal
 import socket
 import stat
@@ -16,6 +18,7 @@ import pytest
 from checkout.runtime.embedded.account import Account
 from tests.support.dev import Dev, until
 
+README = Path(__file__).parents[2] / "README.md"
 CHILDREN = ("postgres", "temporal", "gateway", "worker", "api")
 
 
@@ -57,6 +60,11 @@ def another_runs(dev: Dev, name: str, pid: int) -> bool:
     return now is not None and now != pid
 
 
+def told(text: str) -> list[str]:
+    """What it says when it is ready, without the values."""
+    return re.findall(r"^  ([A-Z][A-Za-z -]+?)  +\S", text.partition("Ctrl-C stops all of it.")[2].partition("```")[0], re.M)
+
+
 def is_ready(dev: Dev) -> bool:
     try:
         return httpx.get(f"{dev.described()['api']['url']}/health/ready", timeout=10).status_code == 200
@@ -65,15 +73,35 @@ def is_ready(dev: Dev) -> bool:
 
 
 def test_a_taken_port_is_named_with_the_setting_that_changes_it(dev: Dev) -> None:
-    port = dev.environment["CHECKOUT_GATEWAY_PORT"]
-    with socket.create_server(("127.0.0.1", int(port))):
+    whose = {
+        "HTTP_PORT": "the API",
+        "GATEWAY_PORT": "the payment gateway",
+        "TEMPORAL_PORT": "Temporal",
+        "TEMPORAL_UI_PORT": "the Temporal UI",
+    }
+    ports = {name: dev.environment[f"CHECKOUT_{name}"] for name in whose}
+    with contextlib.ExitStack() as taken:
+        for port in ports.values():
+            taken.enter_context(socket.create_server(("127.0.0.1", int(port))))
         done = dev.command("dev")
 
     assert done.returncode == 2
-    assert f"port {port}, for the payment gateway, is taken" in done.stderr
-    assert f"(pid {os.getpid()})" in done.stderr
-    assert "CHECKOUT_GATEWAY_PORT" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(ports)
+    for line, (name, port) in zip(lines, ports.items(), strict=True):
+        assert f"port {port}, for {whose[name]}, is taken by" in line
+        assert f"(pid {os.getpid()}): set CHECKOUT_{name} to another one" in line
+
+
+def test_an_address_that_is_none_of_this_machine(dev: Dev) -> None:
+    for host in ("192.0.2.1", "nowhere.invalid"):  # RFC 5737 and RFC 6761: nobody's
+        dev.environment["CHECKOUT_HOST"] = host
+
+        done = dev.command("dev")
+
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"checkout: CHECKOUT_HOST is '{host}', needed: an address of this machine")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_two_ports_that_are_one(dev: Dev) -> None:
@@ -114,6 +142,7 @@ def test_a_life_with_deaths(dev: Dev) -> None:
     for address in (described["api"]["url"], described["gateway"]["url"], described["temporal"]["ui"]):
         assert address in said
     assert described["admin_token"] in said
+    assert told(said) == told(README.read_text(encoding="utf-8"))
     assert is_ready(dev)
     remember(dev, "first")
 

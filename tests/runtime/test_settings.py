@@ -36,9 +36,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CORS_ORIGINS", "https://shop.example,shop.example", "origins such as https://shop.example"),
         ("CORS_ORIGINS", "https://shop.example/path", "origins such as https://shop.example"),
         ("GATEWAY_URL", "localhost:8001", "an http or https URL"),
+        ("GATEWAY_URL", "http://", "an http or https URL"),
+        ("GATEWAY_URL", "http://gate way:8001", "an http or https URL"),
+        ("GATEWAY_URL", "http://gateway:80010", "an http or https URL"),
         ("TEMPORAL_ADDRESS", "localhost", "host:port"),
+        ("TEMPORAL_ADDRESS", "localhost:0", "host:port"),
+        ("TEMPORAL_ADDRESS", "localhost:72330", "host:port"),
+        ("TEMPORAL_ADDRESS", "http://localhost:7233", "host:port"),
+        ("HOST", "http://127.0.0.1", "an IP address or a host name"),
+        ("HOST", "127.0.0.1:8000", "an IP address or a host name"),
+        ("HOST", f"{'x' * 64}.example", "an IP address or a host name"),
+        ("DATA_DIR", "", "'', needed: a directory"),
+        ("MAIL_TEMPLATES", "", "'', needed: a directory that exists"),
+        ("MAIL_TEMPLATES", "x" * 5000, f"'{'x' * 100}…', needed: a directory that exists"),
         ("TEMPORAL_TLS", "perhaps", "true or false"),
         ("TEMPORAL_TLS_CA", "/does/not/exist.pem", "a file that exists"),
+        ("TEMPORAL_TLS_CA", "x" * 5000, "a file that exists"),
         ("TEMPORAL_NAMESPACE", "", "a text that is not empty"),
         ("RATE_LIMIT", "5", "'5', needed: a number, 1 to 1000, then /second, /minute, /hour or /day"),
         ("RATE_LIMIT", "0/minute", "a number, 1 to 1000"),
@@ -80,6 +93,8 @@ def test_each_wrong_value_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SECRET_KEY", "hunter2"),
         ("ADMIN_TOKEN", "hunter2"),
         ("DATABASE_URL", "mysql://shop:hunter2@db/shop"),
+        ("DATABASE_URL", "postgresql://shop:hunter2@[db/shop"),
+        ("DATABASE_URL", "postgresql://shop:hunter2@db/shop?sslmod=require"),
         ("REDIS_URL", "http://:hunter2@cache"),
         ("REDIS_URL", "redis://:hunter2@cache:port"),
         ("REDIS_URL", "redis://:hunter2@cache/first"),
@@ -99,6 +114,27 @@ def test_secrets_are_not_shown_by_repr() -> None:
 
     assert "kkkk" not in repr(settings)
     assert "tttt" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HOST", "0.0.0.0"),
+        ("HOST", "::1"),
+        ("HOST", "shop-1.internal"),
+        ("TEMPORAL_ADDRESS", "[::1]:7233"),
+        ("TEMPORAL_ADDRESS", "temporal:7233"),
+        ("TEMPORAL_ADDRESS", "shop.a1b2c.tmprl.cloud:7233"),
+        ("GATEWAY_URL", "http://[::1]:8001/base"),
+        ("RETURN_URL", "https://shop.example/done?checkout={checkout_id}"),
+        ("DATABASE_URL", "postgresql:///shop?host=/run/postgresql"),
+        ("DATABASE_URL", "postgres://shop:p%40ss@db-1,db-2/shop?target_session_attrs=read-write"),
+    ],
+)
+def test_addresses_that_are_right(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(f"CHECKOUT_{variable}", value)
+
+    assert getattr(load_settings(), variable.lower()) == value
 
 
 def test_there_is_no_default_secret() -> None:

@@ -191,6 +191,9 @@ class Starting:
         if run.checkout_id == checkout.checkout_id:
             return (202, self._reading.begun(run)) if run.running else await self._answer(owner, checkout.checkout_id)
         if not run.running:
+            hold = await self._database.read(lambda session: read_hold(session, owner, checkout.cart_id))
+            if hold.order_reference is not None:  # sold while this start was waited for
+                raise CartOrdered(hold.order_reference)
             raise _Closing(closing())
         view = await self._engine.view(run)
         if view is not None and view.session_id != owner.session_id:

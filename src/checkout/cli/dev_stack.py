@@ -1,8 +1,10 @@
 """The shop back end on one machine, from two wheels and a directory: what ``checkout dev`` runs."""
 
 import contextlib
+import errno
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +17,7 @@ from rich.console import Console
 from checkout.cli.children import Directories, PythonProcess, answers, end_leftovers, record
 from checkout.cli.supervisor import Child, Supervisor
 from checkout.payments.adapters import check_gateway
-from checkout.runtime.embedded.ports import is_free
+from checkout.runtime.embedded.ports import obstacle
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
 from checkout.runtime.embedded.temporal import EmbeddedTemporal
 from checkout.runtime.mail import MAILBOX
@@ -81,11 +83,21 @@ def check_ports(settings: Settings) -> None:
         host = settings.host if name in _ON_HOST else "127.0.0.1"
         if port in wanted:
             lines.append(f"{variable} and {wanted[port]} are both {port}: set one to another port")
-        elif not is_free(port, host):
-            lines.append(f"port {port}, for {whose}, is taken{_taken_by(port)}: set {variable} to another one")
+        elif (error := obstacle(port, host)) is not None:
+            lines.append(_explain(error, port, whose, variable, host))
         wanted.setdefault(port, variable)
     if lines:
-        raise SettingsError(*lines)
+        raise SettingsError(*dict.fromkeys(lines))
+
+
+def _explain(error: OSError, port: int, whose: str, variable: str, host: str) -> str:
+    """Why a port cannot be listened on, and what to set."""
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port}, for {whose}, is taken{_taken_by(port)}: set {variable} to another one"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{PREFIX}HOST is {host!r}, needed: an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all"
+    why = (error.strerror or str(error)).lower()
+    return f"port {port}, for {whose}, cannot be listened on ({why}): set {variable} to another one"
 
 
 def _simulates(settings: Settings) -> bool:

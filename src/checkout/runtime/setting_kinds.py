@@ -4,7 +4,8 @@ A check raises ValueError; what is shown beside the variable's name is the setti
 """
 
 import re
-from ipaddress import ip_network
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -93,9 +94,20 @@ def _redis_url(value: SecretStr) -> SecretStr:
 
 
 def _url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
+    url = urlsplit(value)
+    if url.scheme not in {"http", "https"} or not url.hostname or any(map(str.isspace, value)):
         raise ValueError("not an http or https URL")
+    _ = url.port  # raises where it is none
     return value.rstrip("/")
+
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*", re.I)
+
+
+def _host(value: str) -> str:
+    if not _HOST_NAME.fullmatch(value):
+        ip_address(value)
+    return value
 
 
 def _stripe_key(value: str, info: ValidationInfo) -> str:
@@ -109,15 +121,23 @@ def _stripe_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
 
 
 def _database_url(value: str) -> str:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     if not value.startswith(("postgresql://", "postgres://")):
         raise ValueError("not a libpq URI")
+    try:
+        conninfo_to_dict(value)
+    except ProgrammingError as error:
+        raise ValueError("not a libpq URI") from error
     return value
 
 
 def _address(value: str) -> str:
     host, _, number = value.rpartition(":")
-    if not host or not number.isdecimal():
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", number) or int(number) > 65535:
         raise ValueError("not host:port")
+    _host(host.removeprefix("[").removesuffix("]"))
     return value
 
 
@@ -133,9 +153,19 @@ def _country(value: str) -> str:
     return value
 
 
-def _file(value: Path) -> Path:
-    if not value.is_file():
-        raise ValueError(f"{value} is not a file")
+def _there(value: Path, is_one: Callable[[Path], bool]) -> Path:
+    try:
+        there = is_one(value)
+    except OSError:  # a name that is too long, a directory that is closed to us
+        there = False
+    if not there:
+        raise ValueError(f"{value} is not there")
+    return value
+
+
+def _named(value: object) -> object:
+    if value == "":  # which would be the working directory
+        raise ValueError("not a directory")
     return value
 
 
@@ -146,9 +176,14 @@ Admins = Annotated[SecretStr, AfterValidator(_admins)]
 Country = Annotated[str, AfterValidator(_country)]
 Currency = Annotated[str, AfterValidator(_currency)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-ExistingFile = Annotated[Path, AfterValidator(_file)]
+#: A directory that may yet have to be made.
+Directory = Annotated[Path, BeforeValidator(_named)]
+ExistingDirectory = Annotated[Directory, AfterValidator(lambda value: _there(value, Path.is_dir))]
+ExistingFile = Annotated[Path, AfterValidator(lambda value: _there(value, Path.is_file))]
 #: So many at once; None for ``off``.
 Cap = Annotated[Annotated[int, Field(ge=1, le=100_000)] | None, BeforeValidator(_cap)]
+#: Where a server listens.
+Host = Annotated[str, AfterValidator(_host)]
 #: Separated by commas, not JSON, as environments have lists; each as a network, also one address.
 Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_networks)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_origins)]

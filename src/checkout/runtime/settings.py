@@ -37,6 +37,9 @@ SecretName = Literal[
 ]
 NeededName = Literal[SecretName, "return_url"]
 
+#: Characters of a wrong value that are shown.
+_LONGEST_SHOWN = 100
+
 
 class SettingsError(Exception):
     """A setting that is wrong or missing; ``str()`` is what to show: one line for each variable."""
@@ -126,5 +129,10 @@ def _explain(details: ErrorDetails, overrides: Mapping[str, Any]) -> str:
     variable = PREFIX + name.upper()
     annotation = str(Settings.model_fields[name].annotation)
     value = overrides.get(name, os.environ.get(variable, ""))
-    shown = "wrong" if "SecretStr" in annotation or name == "database_url" else repr(str(value))
+    shown = "wrong" if "SecretStr" in annotation or name == "database_url" else _shown(str(value))
     return f"{variable} is {shown}, needed: {_needed(name)}"
+
+
+def _shown(value: str) -> str:
+    """The value for a line that people read."""
+    return repr(value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…")

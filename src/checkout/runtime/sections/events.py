@@ -5,10 +5,10 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, BeforeValidator, DirectoryPath, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from checkout.runtime.setting_kinds import PREFIX, Url, seconds, setting, split, text
+from checkout.runtime.setting_kinds import PREFIX, ExistingDirectory, Url, seconds, setting, split, text
 
 
 def _smtp_url(value: SecretStr) -> SecretStr:
@@ -78,7 +78,7 @@ class EventSettings(BaseSettings):
         "Language and country by which e-mails write amounts and dates; unset: that of the delivery's country",
         "a locale such as de-DE",
     )
-    mail_templates: DirectoryPath | None = setting(
+    mail_templates: ExistingDirectory | None = setting(
         None, "Templates of the shop's own for e-mails, in place of ours of the same name", "a directory that exists"
     )
 

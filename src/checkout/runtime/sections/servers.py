@@ -4,17 +4,17 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings
 
-from checkout.runtime.setting_kinds import DatabaseUrl, Url, port, setting, text
+from checkout.runtime.setting_kinds import DatabaseUrl, Directory, Host, Url, port, setting, text
 
 
 class ServerSettings(BaseSettings):
     """Addresses and ports of ours, the database, and how much a process takes on."""
 
-    data_dir: Path = setting(
+    data_dir: Directory = setting(
         Path(".checkout"), "Where `checkout dev` keeps its servers' data, logs and secrets", "a directory"
     )
 
-    host: str = text(
+    host: Host = text(
         "127.0.0.1",
         "Address that the API, the gateway and the worker's metrics listen on",
         "an IP address or a host name",
