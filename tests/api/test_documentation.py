@@ -1,7 +1,9 @@
 """``/docs``: every call has an example of what is sent and of each answer, and the examples are true."""
 
+import csv
 import re
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,29 @@ def test_every_call_has_true_examples(route: Route) -> None:
                 shown = model_of(media).model_validate(example)
                 if isinstance(shown, ProblemDetails):
                     assert str(shown.status) == status
+
+
+def skus_in(shown: Any) -> set[str]:
+    """Every SKU of an example, however deep."""
+    if isinstance(shown, dict):
+        own = {shown["sku"]} if isinstance(shown.get("sku"), str) else set()
+        return own.union(*map(skus_in, shown.values()))
+    return set().union(*map(skus_in, shown)) if isinstance(shown, list) else set()
+
+
+def test_what_the_examples_buy_is_sold_in_the_demo_shop() -> None:
+    """Whoever tries a call in ``/docs`` as it stands there on `checkout dev` finds the goods."""
+    with (files("checkout.store.demo") / "products.csv").open(encoding="utf-8") as file:
+        sold = {row["Variant SKU"] for row in csv.DictReader(file)}
+    shown = set()
+    for route in routes():
+        for each in route.operation.get("parameters", []):
+            shown |= {example["value"] for example in each.get("examples", {}).values() if each["name"] == "sku"}
+        for answer in [route.operation.get("requestBody", {}), *route.operation["responses"].values()]:
+            for kind, media in answer.get("content", {}).items():
+                shown |= skus_in(examples(media)) if kind not in READERS else set()
+    assert shown
+    assert shown <= sold
 
 
 def test_every_documented_problem_is_of_a_known_code_and_every_code_is_documented() -> None:

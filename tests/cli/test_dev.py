@@ -62,7 +62,9 @@ def another_runs(dev: Dev, name: str, pid: int) -> bool:
 
 def told(text: str) -> list[str]:
     """What it says when it is ready, without the values."""
-    return re.findall(r"^  ([A-Z][A-Za-z -]+?)  +\S", text.partition("Ctrl-C stops all of it.")[2].partition("```")[0], re.M)
+    return re.findall(
+        r"^  ([A-Z][A-Za-z -]+?)  +\S", text.partition("Ctrl-C stops all of it.")[2].partition("```")[0], re.MULTILINE
+    )
 
 
 def is_ready(dev: Dev) -> bool:

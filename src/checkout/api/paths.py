@@ -18,5 +18,5 @@ Subject = Annotated[
 Reference = Annotated[str, _named("ORD-7K2M9QXW4T1B", "The order's reference")]
 EndpointId = Annotated[str, _named("whe_5f1d7a9c0b3e8d2466a1c7f4", "The endpoint's id")]
 DeliveryId = Annotated[str, _named("whd_0c9be1a7d25f4b6e8893d1aa", "The delivery's id")]
-Sku = Annotated[str, _named("MUG-BLUE", "The SKU; may contain slashes, percent-encoded")]
+Sku = Annotated[str, _named("CUP-ESPRESSO-2", "The SKU; may contain slashes, percent-encoded")]
 GatewayName = Annotated[str, _named("simulated", "The gateway: the shop's setting `PAYMENT_GATEWAY`")]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
@@ -101,7 +103,9 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*", re.I)
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*", re.IGNORECASE
+)
 
 
 def _host(value: str) -> str:
@@ -121,9 +125,6 @@ def _stripe_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
 
 
 def _database_url(value: str) -> str:
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
     if not value.startswith(("postgresql://", "postgres://")):
         raise ValueError("not a libpq URI")
     try:

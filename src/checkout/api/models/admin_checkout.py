@@ -211,7 +211,7 @@ INSPECTED: dict[str, Any] = {
     },
     "reservations": [
         {
-            "sku": "MUG-BLUE",
+            "sku": "CUP-ESPRESSO-2",
             "warehouse": "main",
             "quantity": 2,
             "status": "committed",
@@ -220,7 +220,7 @@ INSPECTED: dict[str, Any] = {
     ],
     "movements": [
         {
-            "sku": "MUG-BLUE",
+            "sku": "CUP-ESPRESSO-2",
             "warehouse": "main",
             "kind": "committed",
             "on_hand_delta": -2,

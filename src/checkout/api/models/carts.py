@@ -142,8 +142,8 @@ class ShownAddress(Answer):
 
 
 LINE = {
-    "sku": "MUG-BLUE",
-    "name": "Stoneware mug – Blue",
+    "sku": "CUP-ESPRESSO-2",
+    "name": "Espresso Cups, Set of Two",
     "quantity": 2,
     "unit_price": 2500,
     "sub_total": 5000,

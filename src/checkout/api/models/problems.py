@@ -69,9 +69,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "context": {"order_reference": "ORD-7K2M9QXW4T1B"},
     },
     "insufficient_stock": {
-        "detail": "Not enough in stock of MUG-BLUE.",
+        "detail": "Not enough in stock of CUP-ESPRESSO-2.",
         "phase": "inventory_reservation",
-        "context": {"lines": [{"sku": "MUG-BLUE", "requested": 5, "available": 2}]},
+        "context": {"lines": [{"sku": "CUP-ESPRESSO-2", "requested": 5, "available": 2}]},
         **_CHECKOUT,
     },
     "payment_declined": {
@@ -96,7 +96,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "expected_total": 5000,
             "currency": "EUR",
             "changed": ["price"],
-            "lines": [{"sku": "MUG-BLUE", "quantity": 2, "unit_price": 2500, "total": 5355, "changed": ["price"]}],
+            "lines": [
+                {"sku": "CUP-ESPRESSO-2", "quantity": 2, "unit_price": 2500, "total": 5355, "changed": ["price"]}
+            ],
         },
         **_CHECKOUT,
     },

@@ -22,13 +22,13 @@ class ProductsQuery(ProductQuery):
 
 
 _PRODUCT: dict[str, Any] = {
-    "sku": "MUG-BLUE",
-    "name": "Stoneware mug – Blue",
-    "description": "A mug of 300 ml.",
+    "sku": "CUP-ESPRESSO-2",
+    "name": "Espresso Cups, Set of Two",
+    "description": "Thick-walled stoneware, glazed inside and out.",
     "image_url": None,
     "unit_price": 2500,
     "currency": "EUR",
-    "available": 120,
+    "available": 1500,
 }
 
 

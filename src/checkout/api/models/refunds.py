@@ -27,7 +27,7 @@ class RefundOrder(Request):
             "examples": [
                 {"reason": "the parcel was lost"},
                 {"amount": 500, "reason": "came late"},
-                {"lines": [{"sku": "MUG-BLUE", "quantity": 1}], "restock": True, "reason": "came back, unused"},
+                {"lines": [{"sku": "CUP-ESPRESSO-2", "quantity": 1}], "restock": True, "reason": "came back, unused"},
             ]
         }
     )
@@ -66,7 +66,7 @@ REFUND: dict[str, Any] = {
     "id": "rfd_7k2m9qxw4t1bp5n8c3vz",
     "status": "refunded",
     "amount": 2677,
-    "lines": [{"sku": "MUG-BLUE", "quantity": 1, "amount": 2677}],
+    "lines": [{"sku": "CUP-ESPRESSO-2", "quantity": 1, "amount": 2677}],
     "restocked": 1,
     "reason": "came back, unused",
     "requested_by": "ada",
