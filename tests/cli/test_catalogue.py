@@ -19,11 +19,11 @@ class Command:
     def __init__(self, database_url: str) -> None:
         self.database_url = database_url
 
-    def __call__(self, *arguments: object) -> Result:
-        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def __call__(self, *arguments: object, piped: bytes = b"") -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], input=piped)
 
-    def ok(self, *arguments: object) -> list[str]:
-        result = self(*arguments)
+    def ok(self, *arguments: object, piped: bytes = b"") -> list[str]:
+        result = self(*arguments, piped=piped)
         assert result.exit_code == 0, result.output
         return result.stdout.splitlines()
 
@@ -95,6 +95,23 @@ def test_a_bad_row_is_said_and_ends_with_1(checkout: Command, tmp_path: Path) ->
     assert strict.exit_code == 2
     assert "line 2, Variant Price: '1,5' is no decimal number such as 9.99" in strict.stderr
     assert "checkout: 1 bad row in p.csv: nothing was imported (--strict)" in strict.stderr
+
+
+def test_a_dash_is_what_comes_in_by_a_pipe(checkout: Command) -> None:
+    """Into a container, whose files are its own."""
+    checkout.ok("stock", "add-warehouse", "main")
+    garden = (DATA / "garden.csv").read_bytes()
+    assert checkout.ok("import-products", "-", piped=garden)[-1] == "8 rows, 1 of them only with an image, 0 bad"
+    assert "0 created, 0 updated, 7 unchanged" in checkout.ok("import-products", "-", piped=garden)[1]
+    counted = b"sku,warehouse,quantity\nRAKE-1,main,3\n"
+    assert checkout.ok("import-stock", "-", piped=counted)[0] == "stock: 0 created, 1 updated, 0 unchanged"
+    for command, message in (
+        (("import-products", "-"), "standard input is empty"),
+        (("import-stock", "-"), "standard input, line 1: the header lacks 'sku', "),
+        (("import-rates", "-"), "standard input: rates: the file is not well-formed XML"),
+    ):
+        refused = checkout(*command, piped=b"" if "empty" in message else garden)
+        assert (refused.exit_code, refused.stderr.splitlines()[-1][: len(message) + 10]) == (2, f"checkout: {message}")
 
 
 def test_what_is_refused_is_one_line(checkout: Command) -> None:
