@@ -11,7 +11,8 @@ from checkout.domain.words import OnShortage, Outcome
 from tests.activities.checking_out import CheckingOut
 from tests.support.gateway import GatewayServer
 from tests.support.shop import Basket
-from tests.support.shop_at_random import Begun, ShopAtRandom, hold_against_the_model
+from tests.support.shop_at_random import ShopAtRandom, hold_against_the_model
+from tests.support.shop_model import Begun
 
 
 class PhaseByPhase(ShopAtRandom):

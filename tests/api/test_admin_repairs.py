@@ -50,6 +50,12 @@ async def log_of(http: httpx.AsyncClient, target: str) -> list[tuple[str, str, s
     return [(one["who"], one["action"], one["reason"], one["outcome"]) for one in items[::-1]]
 
 
+async def capturing(http: httpx.AsyncClient, checkout_id: str) -> dict[str, Any]:
+    """The capture as the workflow waits for it; attempt 0 while it does not."""
+    found = (await inspected(http, checkout_id))["workflow"]["pending_activities"]
+    return dict(found[0]) if found and found[0]["activity"] == "payment_capture" else {"attempt": 0}
+
+
 async def refused_by_the_gateway(
     http: httpx.AsyncClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Buyer, str]:
@@ -143,12 +149,8 @@ async def test_what_waits_for_its_next_attempt_is_tried_at_once(http: httpx.Asyn
     run = await stage.launch(token="tok_visa")
     checkout = run.checkout.checkout_id
 
-    async def pending() -> dict[str, Any]:
-        found = (await inspected(http, checkout))["workflow"]["pending_activities"]
-        return dict(found[0]) if found and found[0]["activity"] == "payment_capture" else {"attempt": 0}
-
     async def tried_often() -> bool:
-        now = await pending()
+        now = await capturing(http, checkout)
         return bool(now["attempt"] >= 4 and not now["running"])
 
     await eventually(tried_often, "the capture was tried three times")
@@ -156,7 +158,7 @@ async def test_what_waits_for_its_next_attempt_is_tried_at_once(http: httpx.Asyn
     assert answer.status_code == 200, answer.text
 
     async def begun_anew() -> bool:
-        return bool(1 <= (await pending())["attempt"] <= 3)
+        return bool(1 <= (await capturing(http, checkout))["attempt"] <= 3)
 
     await eventually(begun_anew, "it begins to count anew")
     await fault(stage, "capture")
@@ -170,12 +172,8 @@ async def test_a_run_that_was_reset_is_looked_at_and_tried_again(http: httpx.Asy
     run = await stage.launch(token="tok_visa")
     checkout = run.checkout.checkout_id
 
-    async def pending() -> dict[str, Any]:
-        found = (await inspected(http, checkout))["workflow"]["pending_activities"]
-        return dict(found[0]) if found and found[0]["activity"] == "payment_capture" else {"attempt": 0}
-
     async def tried_again() -> bool:
-        now = await pending()
+        now = await capturing(http, checkout)
         return bool(now["attempt"] >= 2 and not now["running"])
 
     await eventually(tried_again, "the capture is tried again")

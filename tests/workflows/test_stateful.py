@@ -6,7 +6,8 @@ from datetime import timedelta
 from checkout.domain.words import OnShortage, Outcome, State
 from tests.support.gateway import GatewayServer
 from tests.support.shop import Basket
-from tests.support.shop_at_random import Begun, ShopAtRandom, hold_against_the_model
+from tests.support.shop_at_random import ShopAtRandom, hold_against_the_model
+from tests.support.shop_model import Begun
 from tests.support.temporal import temporal_environment
 from tests.workflows.engine import Run
 from tests.workflows.stage import Stage

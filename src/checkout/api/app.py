@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with Resources.open(settings) as resources:
             app.state.resources = resources
             app.state.gauges = Gauges(resources)
-            catalogue.open(resources.pool)
+            catalogue.open(resources)
             yield
 
     settings.require_database_url()

@@ -24,9 +24,9 @@ Responses = dict[int | str, dict[str, Any]]
 #: What every call that takes a body may answer.
 BODY = ("malformed_json", "body_too_large", "validation_failed")
 #: What every call that needs a session token may answer.
-SESSION = ("token_missing", "token_invalid", "token_expired", "session_required")
+SESSION = ("token_missing", "token_invalid", "token_expired", "session_required", "rate_limited")
 #: What every call that needs an admin token may answer, and, beside it, one that acts.
-ADMIN = ("token_missing", "token_invalid", "token_expired", "admin_required")
+ADMIN = ("token_missing", "token_invalid", "token_expired", "admin_required", "rate_limited")
 ACTING = (*ADMIN, "operator_required")
 #: What every call that reads or writes may answer.
 STORED = ("database_unavailable",)

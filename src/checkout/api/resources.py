@@ -16,6 +16,7 @@ from checkout.api.database import Database
 from checkout.api.engine import Engine
 from checkout.api.line import Line
 from checkout.api.problems import Problem
+from checkout.api.protection.guessing import Guesses
 from checkout.api.protection.limiting import RateLimits
 from checkout.api.protection.windows import Windows
 from checkout.api.tally import Tally
@@ -43,6 +44,7 @@ class Resources:
     #: Where starts wait for their turn.
     line: Line
     rate_limits: RateLimits
+    guesses: Guesses
     caches: Caches
     tally: Tally
     #: Reads a webhook of the shop's gateway: headers and body.
@@ -71,6 +73,7 @@ class Resources:
                 pool,
                 Line(settings.starts_at_once),
                 RateLimits(settings, windows, tally),
+                Guesses(settings, windows, tally),
                 caches,
                 tally,
                 event_reader(settings),

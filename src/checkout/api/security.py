@@ -17,6 +17,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from checkout.api.problems import Problem
+from checkout.api.protection.guessing import Guesses
 from checkout.domain.words import Role
 from checkout.runtime.admins import ADMIN, NamedToken
 from checkout.runtime.settings import Settings
@@ -121,6 +122,15 @@ def _unauthorized(code: str, detail: str) -> Problem:
     return Problem(code, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
+def _is_jwt(token: str) -> bool:
+    """Whether it has the form of a session's token: nobody guesses what is signed, and browsers keep old ones."""
+    try:
+        jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError):
+        return False
+    return True
+
+
 _bearer = HTTPBearer(
     auto_error=False,
     bearerFormat="JWT",
@@ -140,9 +150,18 @@ TokensDep = Annotated[Tokens, Depends(tokens)]
 
 
 async def caller(request: Request, credentials: Credentials, tokens: TokensDep) -> Session | Admin | None:
-    """Who asks; None without an ``Authorization`` header. Raises Problem (401) where the header says nothing."""
+    """Who asks; None without an ``Authorization`` header.
+
+    Raises Problem (401) where the header says nothing, ``rate_limited`` where an admin's token may be being guessed.
+    """
     if credentials is not None:
-        return tokens.read(credentials.credentials)
+        token = credentials.credentials
+        if not _is_jwt(token):
+            guesses: Guesses = request.app.state.resources.guesses
+            guesses.look(request.client)
+            if tokens.admin(token) is None:
+                await guesses.wrong(request.client)
+        return tokens.read(token)
     if "authorization" in request.headers:
         raise _unauthorized("token_invalid", "Authorization must be: Bearer, a space, the token.")
     return None

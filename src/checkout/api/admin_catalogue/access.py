@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from checkout.api.problems import Problem
+from checkout.api.protection.guessing import Guesses
 from checkout.api.security import Tokens
 from checkout.domain.words import Role
 
@@ -31,6 +33,9 @@ _POLICY = (
 class AdminLogin(AuthenticationBackend):
     """A login by an operator's token. The session's cookie is signed, and worthless once token or key are changed."""
 
+    #: Who counts wrong tokens, once the application has started.
+    guesses: Guesses
+
     def __init__(self, tokens: Tokens, path: str) -> None:
         self._tokens = tokens
         # Keys of their own, so that neither a cookie nor what signs it is good for anything else.
@@ -46,11 +51,18 @@ class AdminLogin(AuthenticationBackend):
         ]
 
     async def login(self, request: Request) -> bool:
-        """Whether the form holds an operator's token."""
+        """Begin a session for who holds an operator's token.
+
+        Raises Problem where the form does not hold one, ``rate_limited`` after too many wrong ones from an address.
+        """
         given = (await request.form()).get("password")
+        self.guesses.look(request.client)
         admin = self._tokens.admin(given.strip()) if isinstance(given, str) else None
-        if admin is None or admin.name not in self._marks:
-            return False
+        if admin is None:
+            await self.guesses.wrong(request.client)
+            raise Problem("token_invalid", "This is not the admin token.", status=400)
+        if admin.name not in self._marks:
+            raise Problem("operator_required", "This is a viewer's token: these pages take an operator's.")
         request.session.clear()
         request.session.update(name=admin.name, mark=self._marks[admin.name])
         return True

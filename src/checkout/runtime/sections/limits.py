@@ -22,6 +22,9 @@ class LimitSettings(BaseSettings):
     rate_limit_payment_address: Rate | None = text(
         None, "Payments from an address, counted by themselves; unset: with RATE_LIMIT_ADDRESS", RATES
     )
+    rate_limit_wrong_tokens: Rate = text(
+        "10/minute", "Wrong admin tokens from an address; beyond that none from there is looked at", RATES
+    )
     max_running_checkouts: Cap = setting(3, "Checkouts that a customer or session runs at once", CAPS)
     max_running_checkouts_address: Cap = setting(50, "Checkouts that run at once from an address", CAPS)
     redis_url: RedisUrl | None = text(
