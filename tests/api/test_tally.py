@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from checkout.api import tally as module
 from checkout.api.database import Database
@@ -32,6 +33,18 @@ async def test_all_that_is_counted_is_added_up(sessions: Sessions, engine: Any) 
     for _ in range(2):
         await asyncio.gather(one.flush(), other.flush())
     assert await read(sessions) == {Counted.LIMITED: 6, Counted.STATUS_HIT: 3, Counted.STATUS_MISS: 1}
+
+
+async def test_who_adds_up_waits_for_what_is_being_added_up(sessions: Sessions, engine: Any) -> None:
+    tally = Tally(Database(engine))
+    tally.rate_limit_hit("rate_limit")
+    async with sessions() as session:
+        await session.execute(text("LOCK TABLE minute_counts"))
+        flushes = [asyncio.create_task(tally.flush()) for _ in range(2)]
+        done, _ = await asyncio.wait(flushes, timeout=0.3)
+        assert not done
+    await asyncio.gather(*flushes)
+    assert (await read(sessions))[Counted.LIMITED] == 1
 
 
 async def test_what_cannot_be_written_is_kept_and_written_later(sessions: Sessions, engine: Any) -> None:

@@ -30,6 +30,7 @@ class Tally:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counts: Counter[counts.Counted] = Counter()
+        self._writing = asyncio.Lock()
 
     def rate_limit_hit(self, limit: str) -> None:
         """A request was refused by the limit of this setting."""
@@ -43,15 +44,19 @@ class Tally:
             self._counts[counts.Counted.STATUS_HIT if hit else counts.Counted.STATUS_MISS] += 1
 
     async def flush(self) -> None:
-        """Add up what was counted. Raises Problem where the database is away; then it is kept for the next time."""
-        counted, self._counts = self._counts, Counter()
-        if not counted:
-            return
-        try:
-            await self._database.write(lambda session: counts.add(session, counted))
-        except Problem:
-            self._counts += counted
-            raise
+        """Add up what was counted, all of it: what is being added up already is waited for.
+
+        Raises Problem where the database is away; then it is kept for the next time.
+        """
+        async with self._writing:
+            counted, self._counts = self._counts, Counter()
+            if not counted:
+                return
+            try:
+                await self._database.write(lambda session: counts.add(session, counted))
+            except Problem:
+                self._counts += counted
+                raise
 
     async def run(self) -> None:
         """Add up every few seconds, until cancelled; and forget what is old."""

@@ -39,10 +39,14 @@ def parse_amount(text: str, currency: str, field: str = "amount") -> int:
         raise InvalidValue(field, f"{text[:MAX_TEXT]!r} is no decimal number such as 9.99")
     sign, whole, fraction = found[1], found[2], (found[3] or "").rstrip("0")
     if len(fraction) > decimals:
-        allowed = f"{decimals} decimals" if decimals else "no decimals"
-        raise InvalidValue(field, f"{text!r} has {len(fraction)} decimals, {currency} has {allowed}")
+        raise InvalidValue(field, f"{text!r} has {_decimals(len(fraction))}, {currency} has {_decimals(decimals)}")
     amount = int(whole + fraction.ljust(decimals, "0"))
-    return check_amount(-amount if sign == "-" else amount, field)
+    require(sign != "-" or amount == 0, field, "must not be negative")
+    return check_amount(amount, field)
+
+
+def _decimals(count: int) -> str:
+    return f"{count or 'no'} {'decimal' if count == 1 else 'decimals'}"
 
 
 def format_amount(amount: int, currency: str) -> str:

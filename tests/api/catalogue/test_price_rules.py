@@ -49,6 +49,20 @@ async def test_a_limit_below_what_was_redeemed_is_refused(shop: Shop) -> None:
     assert rows == [(4, 4, True)]
 
 
+async def test_a_promotion_is_for_goods_that_there_are(shop: Shop) -> None:
+    await shop.refused(
+        "promotion/create", "Product: there is no product 'kettel'", **PROMOTION | {"product_handle": "Kettel"}
+    )
+    by_category = PROMOTION | {"kind": "category_percentage", "product_handle": ""}
+    await shop.refused(
+        "promotion/create", "Category: there is no product of the category 'Cars'", **by_category, category="Cars"
+    )
+    category = await shop.value("SELECT category FROM products WHERE handle = 'kettle'")
+    await shop.save("promotion/create", **by_category | {"code": "GOODS"}, category=category)
+    await shop.save("promotion/create", **PROMOTION | {"product_handle": "Teapot"})
+    assert await shop.value("SELECT product_handle FROM promotions WHERE code = 'SALE'") == "teapot"
+
+
 async def test_promotions_that_contradict_each_other_are_refused(shop: Shop) -> None:
     await shop.save("promotion/create", **PROMOTION, ends_at="2030-02-01T00:00")
     other = PROMOTION | {"code": "SALE2", "percent": "15"}

@@ -38,6 +38,7 @@ class CatalogueAdmin:
             session_maker=self._sessions,
             base_url=BASE_URL,
             title="Catalogue",
+            favicon_url="/admin/assets/icon.svg",
             templates_dir=str(Path(__file__).parent / "templates"),
             authentication_backend=self._login,
             audit_backend=_Audit(),

@@ -73,6 +73,7 @@ class View(ModelView):
     can_delete = False
     can_export = False
     page_size = 25
+    list_template = "catalogue/list.html"
     column_type_formatters: ClassVar[dict[type, Any]] = {
         **ModelView.column_type_formatters,
         datetime: moment,
@@ -177,12 +178,17 @@ class RuleView(View):
             raise Refused(explain_conflict(error)) from None
 
 
-async def only(session: AsyncSession, row: type[Any], field: str, named: Mapping[str, str]) -> Any:
-    """The row that has these values. Raises InvalidValue for the form's field where there is none."""
+async def only(
+    session: AsyncSession, row: type[Any], field: str, named: Mapping[str, str], called: str | None = None
+) -> Any:
+    """The first row that has these values. Raises InvalidValue for the form's field where there is none.
+
+    ``called`` is what stands before the values then, the row's name by default.
+    """
     statement = select(row)
     for column, value in named.items():
         statement = statement.where(getattr(row, column) == value)
     found = (await session.execute(statement)).scalars().first()
     if found is None:
-        raise InvalidValue(field, f"there is no {row.__name__.lower()} {' '.join(named.values())[:60]!r}")
+        raise InvalidValue(field, f"there is no {called or row.__name__.lower()} {' '.join(named.values())[:60]!r}")
     return found

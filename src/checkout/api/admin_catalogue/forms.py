@@ -1,5 +1,6 @@
 """The forms of the catalogue admin: each makes columns of what was entered, by a rule, and shows refusals in place."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -27,6 +28,8 @@ MAX_TEXT = 20_000
 MAX_INTEGER = 2_147_483_647
 
 _BOX = {"class": "form-control"}
+#: A field's name, or a choice's, in a sentence of the rules.
+_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 
 def _strip(value: object) -> object:
@@ -114,7 +117,16 @@ class RuleForm(Form):
             field, reason = next(iter(self._fields.values())), str(error)
         else:
             reason = error.reason
-        field.errors = [*field.errors, reason]
+        field.errors = [*field.errors, _NAME.sub(self._called, reason)]
+
+    def _called(self, word: re.Match[str]) -> str:
+        """A field, or a choice of one, as the form calls it."""
+        if word[0] in self._fields:
+            return repr(self._fields[word[0]].label.text)
+        kind = self._fields.get("kind")
+        kinds: Any = kind.choices if isinstance(kind, SelectField) else ()
+        called = dict(kinds).get(word[0])
+        return word[0] if called is None else repr(called)
 
 
 class ProductForm(RuleForm):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.api.admin_catalogue import forms
-from checkout.api.admin_catalogue.base import RuleView, money, percent
+from checkout.api.admin_catalogue.base import RuleView, money, only, percent
 from checkout.domain.money import format_amount
 from checkout.domain.tax import percent_text
 from checkout.store import admin_rows as row
@@ -56,7 +56,11 @@ class PromotionView(_DiscountView, model=row.Promotion):
     column_labels: ClassVar[Any] = {**_DiscountView.column_labels, "product_handle": "Goods"}
 
     async def complete(self, session: AsyncSession, columns: dict[str, Any], row_: Any | None) -> dict[str, Any]:
-        """Refuses one that contradicts another."""
+        """Refuses one for goods that there are none of, and one that contradicts another."""
+        if columns["product_handle"]:
+            await only(session, row.Product, "product_handle", {"handle": columns["product_handle"]})
+        if columns["category"]:
+            await only(session, row.Product, "category", {"category": columns["category"]}, "product of the category")
         await refuse_contradiction(session, columns, row_.id if row_ is not None else None)
         return columns
 

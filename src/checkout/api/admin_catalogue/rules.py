@@ -68,7 +68,8 @@ def variant(given: Given) -> Columns:
     """A variant's columns; its title is the choice of its options. Raises InvalidValue."""
     options = [given[name] or None for name in ("option1", "option2", "option3")]
     title = " / ".join(option for option in options if option)
-    return {**given, "title": title, "image_url": check_image(given["image_url"], "image_url")}
+    product = {"handle": given["handle"].casefold()} if "handle" in given else {}
+    return {**given, **product, "title": title, "image_url": check_image(given["image_url"], "image_url")}
 
 
 def warehouse(given: Given) -> Columns:
@@ -94,7 +95,7 @@ def promotion(given: Given) -> Columns:
     if given["kind"] == "buy_x_get_y":
         one = bool(given["product_handle"]) != bool(given["category"])
         require(one, "product_handle", "name either a product or a category")
-    columns = _discount(given)
+    columns = _discount({**given, "product_handle": given["product_handle"].casefold()})
     rows.promotion(_as_read(columns))
     return columns
 
