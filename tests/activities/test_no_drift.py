@@ -150,7 +150,7 @@ async def _reset(shop: Shop) -> None:
         "INSERT INTO tax_rates (country, tax_class, percent) VALUES ('DE', 'standard', 19), ('DE', 'reduced', 7)",
         "UPDATE shipping_options SET active = true, amount = 490",
         "DELETE FROM exchange_rates",
-        "INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'USD', '2026-01-02', 1.1)",
+        "INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'USD', '2020-01-02', 1.1)",
         "UPDATE coupons SET active = true, ends_at = NULL, basis_points = 1000",
         "UPDATE promotions SET active = true, basis_points = 500",
         "UPDATE products SET title = handle, category = ''",

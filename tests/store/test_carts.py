@@ -315,7 +315,8 @@ async def test_prices_are_converted_where_the_shop_set_none(sessions: Sessions, 
     assert missing.obstacles() == ["price_missing"]
     await shop.execute(
         "INSERT INTO exchange_rates (base, currency, date, rate) VALUES "
-        "('EUR', 'USD', '2020-01-01', 9), ('EUR', 'USD', '2026-01-01', 1.1)"
+        "('EUR', 'USD', '2020-01-01', 9), ('EUR', 'USD', '2020-01-02', 1.1), "
+        "('EUR', 'USD', CURRENT_DATE + 1, 7)"
     )
     found = await view(sessions, owner, basket.cart_id)
     assert [line.unit_price for line in found.pricing.lines] == [1100, 1500]

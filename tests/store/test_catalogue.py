@@ -38,7 +38,7 @@ async def test_products_have_their_price_and_what_is_available(sessions: Session
 async def test_prices_are_net_and_converted(sessions: Sessions, shop: Shop) -> None:
     await shop.product("MUG", {"EUR": 1190})
     await shop.execute(
-        "INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'JPY', '2026-01-01', 160)"
+        "INSERT INTO exchange_rates (base, currency, date, rate) VALUES ('EUR', 'JPY', '2020-01-01', 160)"
     )
     rules = PriceRules("EUR", prices_include_tax=True, home=Destination("DE"))
     async with sessions() as session:

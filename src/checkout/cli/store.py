@@ -95,6 +95,6 @@ def conclude(report: "ImportReport") -> None:
     for table, counts in report.counts.items():
         typer.echo(f"{table}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged")
     images = f", {report.image_rows} of them only with an image" if report.image_rows else ""
-    typer.echo(f"{report.rows} rows{images}, {report.bad_rows} bad")
+    typer.echo(f"{counted(report.rows, 'row')}{images}, {report.bad_rows} bad")
     if report.bad_rows:
         raise typer.Exit(1)

@@ -146,5 +146,6 @@ def _day(text: str) -> date:
 
 
 def _rate(text: str, currency: str) -> Decimal:
-    require(re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII) is not None, f"rates.{currency}", "is no number")
+    plain = re.fullmatch(r"-?\d{1,12}(\.\d{1,12})?", text, re.ASCII) is not None
+    require(plain, f"rates.{currency}", f"{text[:20]!r} is no number such as 1.0835")
     return check_rate(Decimal(text), f"rates.{currency}")

@@ -88,7 +88,8 @@ SELECT
         FROM (VALUES (CAST(:base AS text), CAST(:currency AS text)), ('EUR', :currency), ('EUR', :base))
             p (base, currency)
         CROSS JOIN LATERAL (SELECT e.rate FROM exchange_rates e
-            WHERE e.base = p.base AND e.currency = p.currency ORDER BY e.date DESC LIMIT 1) newest
+            WHERE e.base = p.base AND e.currency = p.currency AND e.date <= CURRENT_DATE
+            ORDER BY e.date DESC LIMIT 1) newest
         WHERE CAST(:currency AS text) <> :base) AS rates
 """)
 

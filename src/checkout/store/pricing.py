@@ -209,7 +209,8 @@ SELECT to_jsonb(cart) AS cart, cart.redeemer, now() AS now,
     (SELECT jsonb_agg(jsonb_build_object('base', p.base, 'currency', p.currency, 'rate', newest.rate::text))
         FROM (VALUES (CAST(:base AS text), cart.currency), ('EUR', cart.currency), ('EUR', :base)) p (base, currency)
         CROSS JOIN LATERAL (SELECT e.rate FROM exchange_rates e
-            WHERE e.base = p.base AND e.currency = p.currency ORDER BY e.date DESC LIMIT 1) newest
+            WHERE e.base = p.base AND e.currency = p.currency AND e.date <= CURRENT_DATE
+            ORDER BY e.date DESC LIMIT 1) newest
         WHERE cart.currency <> :base) AS rates
 FROM cart
 """

@@ -114,7 +114,7 @@ class ShippingOptionView(RuleView, model=row.ShippingOption):
 
 
 class ExchangeRateView(RuleView, model=row.ExchangeRate):
-    """Exchange rates by day; the newest holds."""
+    """Exchange rates by day; the newest holds, one of a day to come from that day on."""
 
     name, name_plural, icon, category = "Exchange rate", "Exchange rates", "fa-solid fa-scale-balanced", "Prices"
     can_delete = True
