@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import Interceptor, PollerBehaviorAutoscaling, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from checkout.activities.audit import Auditing
@@ -31,6 +31,7 @@ from checkout.payments.port import Gateway
 from checkout.runtime.database import Sessions
 from checkout.runtime.mail import Mailer
 from checkout.runtime.outgoing import PUBLIC, Outgoing
+from checkout.runtime.workflow_runs import NamingRunner
 from checkout.store.pricing import EURO_PRICES, PriceRules
 from checkout.workflows.audit import Audit
 from checkout.workflows.checkout import Checkout
@@ -103,7 +104,7 @@ def workflow_runner(*, sandboxed: bool = False) -> WorkflowRunner:
     there.
     """
     if not sandboxed:
-        return UnsandboxedWorkflowRunner()
+        return NamingRunner()
     # The domain is not loaded anew, so that its classes are the same inside and outside.
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("checkout.domain"))
 

@@ -106,6 +106,20 @@ def test_an_address_that_is_none_of_this_machine(dev: Dev) -> None:
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_settings_that_need_a_mail_server_do_without_one(dev: Dev) -> None:
+    """What would be sent is kept."""
+    dev.environment |= {"CHECKOUT_NOTIFY_ON_FAILURE": "ops@shop.example", "CHECKOUT_REMIND_ABANDONED_AFTER": "60"}
+    done = dev.command("dev")
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        "checkout: CHECKOUT_REMIND_ABANDONED_AFTER needs CHECKOUT_SMTP_URL and CHECKOUT_RESUME_URL",
+    )
+    dev.environment["CHECKOUT_RESUME_URL"] = "https://shop.example/{cart_id}"
+    port = dev.environment["CHECKOUT_GATEWAY_PORT"]
+    with socket.create_server(("127.0.0.1", int(port))):  # it stops there
+        assert f"port {port}, for the payment gateway, is taken" in dev.command("dev").stderr
+
+
 def test_two_ports_that_are_one(dev: Dev) -> None:
     dev.environment["CHECKOUT_TEMPORAL_UI_PORT"] = dev.environment["CHECKOUT_HTTP_PORT"]
 

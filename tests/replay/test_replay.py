@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from temporalio.worker import Replayer
 
+from checkout.domain.contract import MEMO_CHECKOUT_ID
+from checkout.runtime import log_context
 from checkout.runtime.temporal import data_converter
 from checkout.worker import WORKFLOWS, workflow_runner
 from tests.histories.beside import BESIDE, Beside
@@ -81,3 +83,14 @@ def _payloads(value: Any) -> list[str]:
     if "metadata" in value and isinstance(value.get("data"), str):
         found.append(base64.b64decode(value["data"]).decode())
     return found
+
+
+async def test_a_run_is_known_to_be_of_its_checkout() -> None:
+    """What the SDK says of a workflow task that fails names the run alone."""
+    history = read(PATHS[0].name)
+    started = history.events[0].workflow_execution_started_event_attributes
+    checkout_id = json.loads(started.memo.fields[MEMO_CHECKOUT_ID].data)
+    log_context._checkouts.clear()
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=data_converter())
+    await replayer.replay_workflow(history)
+    assert list(log_context._checkouts.values()) == [checkout_id]

@@ -126,6 +126,7 @@ def test_nor_does_one_in_a_group(format_: str) -> None:
 SDK = """
 import logging
 from types import SimpleNamespace
+from checkout.runtime.log_context import remember_run
 from checkout.runtime.logs import configure_logs
 from checkout.runtime.settings import load_settings
 configure_logs(load_settings(log_format="json"), process="worker")
@@ -134,12 +135,17 @@ logging.getLogger("temporalio.worker").warning("a task failed", extra={
     "__temporal_error_identifier": "WorkflowTaskFailure"})
 logging.getLogger("temporalio.core").warning("a call failed", extra={
     "temporal_log": SimpleNamespace(fields={"run_id": "r", "error": "away"})})
+remember_run("s", "chk_1_2")
+logging.getLogger("temporalio.core").warning("a task failed", extra={
+    "temporal_log": SimpleNamespace(fields={"run_id": "s"})})
+logging.getLogger("temporalio.activity").warning("an attempt failed", extra={
+    "temporal_activity": {"workflow_id": "notify-order.placed-chk_3_4", "workflow_run_id": "t"}})
 """
 
 
 def test_what_the_sdk_says_has_our_names() -> None:
     done = subprocess.run([sys.executable, "-c", SDK], capture_output=True, text=True, timeout=60, check=True)
-    task, call = ({**json.loads(line), "time": ""} for line in done.stderr.splitlines())
+    task, call, of_run, beside = ({**json.loads(line), "time": ""} for line in done.stderr.splitlines())
     assert task == {
         "event": "a task failed",
         "level": "warning",
@@ -161,3 +167,5 @@ def test_what_the_sdk_says_has_our_names() -> None:
         "run_id": "r",
         "error": "away",
     }
+    assert (of_run["checkout_id"], of_run["cart_id"]) == ("chk_1_2", "cart_1")
+    assert (beside["checkout_id"], beside["cart_id"]) == ("chk_3_4", "cart_3")

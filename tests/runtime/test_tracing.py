@@ -2,24 +2,29 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 
 import aiohttp
 import psycopg
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
-from checkout.runtime import tracing
+from checkout.runtime import span_sender, tracing
 from checkout.runtime.database import create_sessions, engine_for, in_direct_transaction
-from checkout.runtime.spans import Spans
+from checkout.runtime.spans import Spans, _statement_name
 from checkout.runtime.statements import Statement
 from tests.support.http import serve
+
+GENEROUS = 60
 
 PROGRAM = """
 import sys
@@ -106,3 +111,72 @@ async def test_a_call_carries_the_trace_on_and_its_address_is_no_attribute(expor
     assert call.attributes["http.response.status_code"] == 402
     assert not refused.status.is_ok
     assert "secret" not in call.to_json() + refused.to_json()
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("SELECT ARRAY(SELECT event FROM webhook_endpoints) AS wanted, k.* FROM checkouts k FOR UPDATE", "checkouts"),
+        ("WITH old AS (SELECT 1 FROM a FOR UPDATE) INSERT INTO keys SELECT * FROM old", "INSERT keys"),
+        ("WITH made AS (INSERT INTO orders (id) VALUES (:id) RETURNING id) SELECT id FROM made", "INSERT orders"),
+        ("WITH c AS (SELECT * FROM carts), d AS (DELETE FROM lines USING c) SELECT * FROM c", "DELETE lines"),
+        ("WITH c AS (SELECT * FROM carts FOR UPDATE) SELECT n FROM unnest(:names) n JOIN c ON true", "carts"),
+        ("INSERT INTO a VALUES (1) ON CONFLICT DO UPDATE SET n = 1", "INSERT a"),
+        ("SET lock_timeout = 1", "SQL"),
+    ],
+)
+def test_a_statement_is_named_by_what_it_does_in_the_end(statement: str, name: str) -> None:
+    """Not by the first table in it: every phase that locks its checkout would seem to read webhook endpoints."""
+    assert _statement_name(statement) == (name if name == "SQL" or " " in name else f"SELECT {name}")
+
+
+class Collector(SpanExporter):
+    """Takes spans, takes none, or tries again and again until it is shut down."""
+
+    def __init__(self) -> None:
+        self.takes = True
+        self.closed = threading.Event()
+        self.tries = 0
+        self.gave_up = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.tries += 1
+        if not self.takes:
+            self.gave_up = self.closed.wait(GENEROUS / 3)  # OpenTelemetry itself waits for half of it
+        return SpanExportResult.SUCCESS if self.takes else SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self.closed.set()
+
+
+def test_nobody_waits_for_a_collector_that_does_not_take_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(span_sender, "PATIENCE", 0.01)
+    collector = Collector()
+    spans = Spans.to(collector, "checkout-test")
+    collector.takes = False
+    spans.provider.get_tracer("test").start_span("lost").end()
+    spans.close()
+    assert (collector.tries, collector.gave_up) == (1, True)
+
+
+def test_one_that_is_known_to_be_away_is_not_asked_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Collector()
+    sender = span_sender.SpanSender(collector)
+    monkeypatch.setattr(span_sender, "PATIENCE", GENEROUS)
+    patient = sender.hurry()
+    patient.cancel()
+    collector.takes = False
+    collector.closed.set()
+    sender.export([])
+    assert (patient.interval, sender.hurry().interval) == (GENEROUS, 0)
+
+
+def test_a_collector_that_is_away_is_said_once() -> None:
+    collector = Collector()
+    collector.closed.set()
+    sender = span_sender.SpanSender(collector)
+    with capture_logs() as said:
+        for takes in (True, False, False, False, True, True, False):
+            collector.takes = takes
+            sender.export([])
+    assert [line["event"] for line in said] == ["traces_not_sent", "traces_sent_again", "traces_not_sent"]

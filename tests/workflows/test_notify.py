@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
@@ -206,8 +207,12 @@ async def test_a_run_that_repeats_a_checkout_tells_nothing_anew(stage: Stage) ->
     async with stage.worker():
         run, _ = await stage.start(token=VISA)
         await told(stage, CheckoutCompleted, run)
+        first = (await notifying(stage, CheckoutCompleted, run).describe()).run_id
         again, _ = await stage.again(run)
         assert (await again.result()).outcome is Outcome.COMPLETED
+        # The telling that would be begun anew has the id of this one, so it would be the latest run of it.
+        assert await announced(stage, again) == {CheckoutCompleted.NAME}
+        assert (await notifying(stage, CheckoutCompleted, run).describe()).run_id == first
     assert len(hears.heard) == 1
     await assert_ended(stage, run, State.COMPLETED)
 
@@ -241,6 +246,22 @@ async def test_one_that_fails_for_three_days_is_given_up_and_seen(stage: Stage) 
         await run.result()
         assert await code_of(notifying(stage, CheckoutCompleted, run)) == "listener_gave_up"
     assert len(late.heard) == 1
+
+
+async def test_lines_of_a_telling_say_which_checkout(stage: Stage) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def note() -> None:
+        said.append(structlog.contextvars.get_contextvars())
+
+    stage.listeners = Listeners((ear(CheckoutCompleted, Ear(note)),))
+    async with stage.worker():
+        run, _ = await stage.start(token=VISA)
+        await told(stage, CheckoutCompleted, run)
+    [fields] = said
+    about = {"checkout_id": run.checkout.checkout_id, "cart_id": run.checkout.cart_id, "activity": "tell_listener"}
+    assert about.items() <= fields.items()
+    assert fields["workflow_id"] == notifying(stage, CheckoutCompleted, run).id
 
 
 async def test_what_fails_is_kept_for_ops_until_it_is_heard(stage: Stage) -> None:

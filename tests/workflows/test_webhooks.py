@@ -1,10 +1,11 @@
 """Webhooks from a checkout to receivers that take them, fail, hang, redirect and are gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from temporalio.client import WorkflowHandle
 
 from checkout.domain import contract
@@ -12,7 +13,7 @@ from checkout.domain.events import EVENTS, CheckoutCompleted
 from checkout.domain.webhooks import delivery_workflow_id
 from checkout.domain.words import State
 from checkout.listeners import Listeners
-from checkout.runtime.outgoing import Outgoing
+from checkout.runtime.outgoing import Answered, Outgoing
 from checkout.store.tables import WebhookEndpoint
 from checkout.store.webhook_endpoints import add_endpoint, rotate_secret
 from tests.histories.beside import code_of
@@ -265,6 +266,28 @@ async def test_nothing_goes_inside_though_it_was_kept(sending: Stage, there: Rec
         run = await sold(sending)
         assert "not public" in await failure_of(await delivering(sending, run))
     assert there.received == []
+
+
+class Overheard(Outgoing):
+    """Keeps what log lines would be about while something is sent."""
+
+    async def post(self, text: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+        said.append(structlog.contextvars.get_contextvars())
+        return await super().post(text, body, headers)
+
+
+said: list[dict[str, Any]] = []
+
+
+async def test_lines_of_a_delivery_say_which_checkout(sending: Stage, there: Receiver) -> None:
+    await endpoint_to(sending, there)
+    sending.outgoing = Overheard(allow_private=True, allow_http=True)
+    said.clear()
+    async with sending.worker():
+        run = await sold(sending)
+        assert await code_of(await delivering(sending, run)) is None
+    about = {"checkout_id": run.checkout.checkout_id, "cart_id": run.checkout.cart_id, "activity": "deliver_webhook"}
+    assert [about.items() <= fields.items() for fields in said] == [True]
 
 
 async def test_an_endpoint_that_is_removed_meanwhile_is_told_nothing(sending: Stage, there: Receiver) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from temporalio import activity
 
 from checkout.domain import contract as c
+from checkout.domain.events import Telling
 from checkout.domain.words import Phase
 from checkout.runtime.log_context import about_checkout
 
@@ -19,9 +20,14 @@ _PHASE_OF = {
 
 def say_what_runs(contract: c.ActivityContract[Any, Any], given: object) -> None:
     """Bind it. An activity is a task of its own: it ends with that, and the SDK's lines about it have it too."""
-    checkout_id = getattr(given, "checkout_id", None)
+    checkout_id = given.facts.get("checkout_id") if isinstance(given, Telling) else getattr(given, "checkout_id", None)
     if not isinstance(checkout_id, str):
         return
+    say_what_is_about(checkout_id, contract)
+
+
+def say_what_is_about(checkout_id: str, contract: c.ActivityContract[Any, Any]) -> None:
+    """The same, for one that finds out by itself which checkout it is about."""
     info, phase = activity.info(), _PHASE_OF.get(contract.name)
     about_checkout(
         checkout_id,

@@ -20,7 +20,7 @@ from checkout.payments.adapters import check_gateway
 from checkout.runtime.embedded.ports import obstacle
 from checkout.runtime.embedded.postgres import EmbeddedPostgres
 from checkout.runtime.embedded.temporal import EmbeddedTemporal
-from checkout.runtime.mail import MAILBOX
+from checkout.runtime.mail import MAILBOX, mailbox_of
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.stack import (
     STACK_FILE,
@@ -196,10 +196,10 @@ class _Stack:
         return environment_of(given) | {f"{PREFIX}LOG_FORMAT": os.environ.get(f"{PREFIX}LOG_FORMAT", "console")}
 
     def _mail(self) -> dict[str, str]:
-        """Without a mail server, e-mails are kept where the API shows them."""
-        if self._settings.smtp_url is not None:
+        """What else the children are told of e-mails: that they are kept, and who sends them."""
+        if mailbox_of(self._settings) is None:
             return {}
-        return {"smtp_url": MAILBOX, "mail_from": self._settings.mail_from or "Demo shop <shop@shop.example>"}
+        return {"smtp_url": MAILBOX, "mail_from": self._settings.mail_from or ""}
 
     def _on_start(self, child: Child) -> None:
         record(self._directories, (each.process for each in self._children.values()))
@@ -240,7 +240,7 @@ class _Stack:
             "Temporal": self._temporal.address,
             "Metrics": f"{self._api_url}/metrics, {self._worker.announced}",
             "PostgreSQL": self._postgres.uri(DATABASE),
-            **({} if self._settings.smtp_url else {"E-mails": f"{self._api_url}/dev/mailbox"}),
+            **({"E-mails": f"{self._api_url}/dev/mailbox"} if mailbox_of(self._settings) else {}),
             "Admin token": self._secrets["admin_token"],
             "Logs": _shown(self._directories.data / "logs"),
         }

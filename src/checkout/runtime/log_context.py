@@ -4,13 +4,21 @@ They are ids of ours alone, never what a buyer entered.
 """
 
 import re
+import threading
 from typing import Any
 
 import structlog
+from cachetools import LRUCache
 
 from checkout.domain.ids import cart_of, workflow_id
 
 _CHECKOUT_WORKFLOW = re.compile(r"checkout-(cart_[0-9a-z]+)")
+#: Workflows beside a checkout's own, which tell of it or repair it, have its id in theirs.
+_BESIDE = re.compile(r".*-(chk_[0-9a-z]+_[0-9a-z]+)")
+
+#: Checkouts by the ids of their runs: of more than a worker keeps in memory. Lines are written by several threads.
+_checkouts: LRUCache[str, str] = LRUCache(10_000)
+_lock = threading.Lock()
 
 
 def about_checkout(checkout_id: str, **also: Any) -> None:
@@ -26,6 +34,12 @@ def about_cart(cart_id: str) -> None:
     structlog.contextvars.bind_contextvars(cart_id=cart_id, workflow_id=workflow_id(cart_id))
 
 
+def remember_run(run_id: str, checkout_id: str) -> None:
+    """Lines of the Temporal SDK about this run are about this checkout."""
+    with _lock:
+        _checkouts[run_id] = checkout_id
+
+
 def about_nothing() -> None:
     """From here on lines are about nothing that was bound before."""
     structlog.contextvars.clear_contextvars()
@@ -38,14 +52,27 @@ def of_temporal(_: Any, __: str, event: structlog.types.EventDict) -> structlog.
         for theirs, ours in _FIELDS.items():
             if said.get(theirs) is not None:
                 event.setdefault(ours, said[theirs])
-        if cart := _CHECKOUT_WORKFLOW.fullmatch(str(event.get("workflow_id"))):
-            event.setdefault("cart_id", cart[1])
     event.pop("__temporal_error_identifier", None)
     core = event.pop("temporal_log", None)
     if core is not None:
         for name, value in core.fields.items():
             event.setdefault(name, str(value))
+    if isinstance(said, dict) or core is not None:
+        _name_checkout(event)
     return event
+
+
+def _name_checkout(event: structlog.types.EventDict) -> None:
+    workflow = str(event.get("workflow_id", ""))
+    with _lock:
+        checkout_id = _checkouts.get(str(event.get("run_id")))
+    if checkout_id is None and (beside := _BESIDE.fullmatch(workflow)):
+        checkout_id = beside[1]
+    if checkout_id is not None:
+        event.setdefault("checkout_id", checkout_id)
+        event.setdefault("cart_id", cart_of(checkout_id))
+    elif cart := _CHECKOUT_WORKFLOW.fullmatch(workflow):
+        event.setdefault("cart_id", cart[1])
 
 
 _FIELDS = {

@@ -12,8 +12,12 @@ from checkout.runtime.log_errors import as_document, as_text
 from checkout.runtime.settings import Settings
 from checkout.runtime.tracing import trace_id
 
-#: Libraries that say at INFO what nobody asked for; Stripe's at DEBUG also what is sent, payment methods included.
-_QUIETER = {"uvicorn.access": "WARNING", "alembic": "WARNING", "httpx": "WARNING", "stripe": "WARNING"}
+#: Libraries that say at INFO what nobody asked for; Stripe's at DEBUG also what is sent, payment methods included; and
+#: OpenTelemetry's, while a collector is away, four lines at each try: what counts of it is said by ``SpanSender``.
+_QUIETER = {
+    **dict.fromkeys(("uvicorn.access", "alembic", "httpx", "stripe"), "WARNING"),
+    **dict.fromkeys(("opentelemetry.exporter", "opentelemetry.sdk._shared_internal"), "CRITICAL"),
+}
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(as_document)
 

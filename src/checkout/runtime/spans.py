@@ -4,6 +4,7 @@ A span says what was done and how it went: no value of a statement, no path or q
 an error, since any of them may be personal.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,12 +22,19 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from temporalio.contrib.opentelemetry import TracingInterceptor
 
+from checkout.runtime.span_sender import SpanSender
+
 #: Baggage, which others may fill with anything, is neither read nor carried on.
 PROPAGATOR = TraceContextTextMapPropagator()
 #: Calls of monitors, each of them the same.
 _UNTRACED = ("/health", "/metrics")
-_VERB = re.compile(r"\s*(\w+)")
-_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(\w+)", re.IGNORECASE)
+_INNER = re.compile(r"\([^()]*\)")
+_VERB = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?!(?:unnest|AS)\b)(\w+)", re.IGNORECASE)
+_GATHERED = re.compile(r"\b(\w+) AS \(", re.IGNORECASE)
+_CHANGE = re.compile(
+    r"\b(INSERT(?= INTO)|DELETE(?= FROM)|(?<!FOR )(?<!DO )UPDATE)\b(?: INTO| FROM)? (\w+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class Spans:
     """What makes the spans of this process, by the libraries that they hang on."""
 
     provider: TracerProvider
+    sender: SpanSender
     temporal: TracingInterceptor
     client: aiohttp.TraceConfig
     cursor_factory: "type[TracedCursor]"
@@ -52,7 +61,8 @@ class Spans:
             resource=resource.merge(OTELResourceDetector().detect()),
             span_limits=SpanLimits(max_events=0),  # the interceptor of the SDK would keep errors with their tracebacks
         )
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+        sender = SpanSender(exporter)
+        provider.add_span_processor(BatchSpanProcessor(sender))
         tracer = provider.get_tracer("checkout")
         propagate.set_global_textmap(PROPAGATOR)
         cursor = type("TracedCursor", (TracedCursor,), {"tracer": tracer})
@@ -65,7 +75,7 @@ class Spans:
         }
         temporal = TracingInterceptor(tracer)
         temporal.text_map_propagator = PROPAGATOR
-        return cls(provider, temporal, _client_traces(tracer), cursor, requests)
+        return cls(provider, sender, temporal, _client_traces(tracer), cursor, requests)
 
     def trace_id(self) -> str | None:
         """The trace that runs now."""
@@ -73,8 +83,10 @@ class Spans:
         return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send what is left, as far as the collector takes it."""
+        hurry = self.sender.hurry()
         self.provider.shutdown()
+        hurry.cancel()
 
 
 class TracedCursor(psycopg.AsyncCursor[Any]):
@@ -130,9 +142,18 @@ def _client_traces(tracer: trace.Tracer) -> aiohttp.TraceConfig:
     return config
 
 
+@functools.lru_cache(1024)
 def _statement_name(text: str) -> str:
-    """A statement in two words, such as ``UPDATE checkouts``."""
-    verb, table = _VERB.match(text), _TABLE.search(text)
+    """A statement in two words, such as ``UPDATE checkouts``: what it does in the end, or what its parts change."""
+    outer, found = text, 1
+    while found:
+        outer, found = _INNER.subn("", outer)
+    verb, table = _VERB.search(outer), _TABLE.search(outer)
+    gathered = set(_GATHERED.findall(text))
+    if table is None or table[1] in gathered:
+        if changes := _CHANGE.findall(text):
+            return " ".join(changes[-1])
+        table = next((one for one in _TABLE.finditer(text) if one[1] not in gathered), None)
     return " ".join([verb[1].upper() if verb else "SQL", *([table[1]] if table else [])])
 
 

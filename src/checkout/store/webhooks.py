@@ -15,6 +15,7 @@ class Sending:
     endpoint_id: str
     url: str
     event_id: str
+    checkout_id: str
     body: str
     secrets: list[str]
     attempts: int
@@ -46,7 +47,7 @@ async def sending(session: Session, delivery: str) -> Sending | str:
         return "delivered"
     if not row["enabled"]:
         return "disabled"
-    fields = ("endpoint_id", "url", "event_id", "body", "secrets", "attempts")
+    fields = ("endpoint_id", "url", "event_id", "checkout_id", "body", "secrets", "attempts")
     return Sending(**{name: row[name] for name in fields})
 
 
@@ -129,7 +130,7 @@ SELECT :id, e.id, :event_id, :event, :checkout_id, :body FROM webhook_endpoints 
 ON CONFLICT DO NOTHING
 """)
 _SENDING = Statement("""
-SELECT d.endpoint_id, d.event_id, d.body, d.attempts, d.status, e.url, e.enabled,
+SELECT d.endpoint_id, d.event_id, d.checkout_id, d.body, d.attempts, d.status, e.url, e.enabled,
     ARRAY[e.secret] || CASE WHEN e.previous_until > now() THEN ARRAY[e.previous_secret] ELSE '{}' END AS secrets
 FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.id = :id
 """)
