@@ -1,7 +1,9 @@
 """What the API answers while others are slow, closing or away; and what it says once they are back."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import psycopg
@@ -12,7 +14,7 @@ from checkout.api import engine, starting
 from checkout.api.app import create_app
 from checkout.api.calls import StillRunning
 from checkout.domain import contract
-from checkout.domain.ids import workflow_id
+from checkout.domain.ids import new_checkout_id, workflow_id
 from checkout.runtime.settings import Settings
 from tests.api.buyer import CARD, Buyer
 from tests.api.problem import problem
@@ -33,12 +35,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_start_without_a_worker_is_under_way_and_never_lost(http: httpx.AsyncClient, stage: Stage) -> None:
     buyer = Buyer(http, await stage.cart())
-    first, second = await buyer.start(payment=CARD), await buyer.start(payment=CARD)
-    assert [first.status_code, second.status_code] == [202, 202]
-    shown = first.json()
+    answers = await asyncio.gather(*(buyer.start(payment=CARD) for _ in range(10)))
+    assert [answer.status_code for answer in answers] == [202] * 10
+    first, shown = answers[0], answers[0].json()
     assert (shown["state"], shown["lines"], shown["totals"]) == ("pending", [], None)
     assert first.headers["location"] == f"/checkouts/{shown['id']}"
-    assert second.json()["id"] == shown["id"]
+    assert {answer.json()["id"] for answer in answers} == {shown["id"]}
     standing = (await buyer.call("GET", f"/carts/{buyer.cart_id}/checkout")).json()
     assert (standing["locked"], standing["can_checkout"]) == (False, False)
     assert standing["reasons"] == ["checkout_in_progress"]
@@ -46,7 +48,7 @@ async def test_a_start_without_a_worker_is_under_way_and_never_lost(http: httpx.
     assert (await buyer.get(shown["id"], live=True))["state"] == "pending"
     stranger = Buyer(http, await stage.cart())
     problem(await stranger.call("GET", f"/checkouts/{shown['id']}"), 404, "checkout_not_found")
-    problem(await buyer.call("GET", f"/checkouts/{shown['id'][:-1]}x"), 404, "checkout_not_found")
+    problem(await buyer.call("GET", f"/checkouts/{new_checkout_id(buyer.cart_id)}"), 404, "checkout_not_found")
 
     async def completed() -> bool:
         return bool((await buyer.get(shown["id"]))["state"] == "completed")
@@ -143,6 +145,48 @@ async def test_a_start_waits_for_a_checkout_that_closes_in_time(
     assert {answer.json()["state"] for answer in answers} == {"awaiting_payment"}
 
 
+async def test_a_start_that_reaches_temporal_after_the_sale_is_an_attempt_of_its_own_that_comes_to_nothing(
+    http: httpx.AsyncClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only way in which starts that were sent at once are two checkouts: nothing runs any more that it could join.
+
+    With a worker at hand it is answered 409 ``cart_ordered``; without one 202, and it ends like that.
+    """
+    buyer, start = Buyer(http, await stage.cart()), engine.Engine.start
+    on_its_way, sold = threading.Event(), threading.Event()
+
+    async def late(self: engine.Engine, *given: Any) -> Any:
+        monkeypatch.setattr(engine.Engine, "start", start)
+        on_its_way.set()
+        await asyncio.to_thread(sold.wait)
+        return await start(self, *given)
+
+    monkeypatch.setattr(engine.Engine, "start", late)
+    last = asyncio.create_task(buyer.start(payment=CARD))
+    await asyncio.to_thread(on_its_way.wait)
+    async with stage.worker():
+        first = await buyer.start(payment=CARD)
+        assert (first.status_code, first.json()["state"]) == (201, "completed")
+        await stage.client.get_workflow_handle(workflow_id(buyer.cart_id)).result()
+    monkeypatch.setattr(engine, "UPDATE_WAIT", 2)
+    monkeypatch.setattr(starting, "UPDATE_WAIT", 2)
+    sold.set()
+    answer = await last
+    assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+    second = answer.json()["id"]
+    assert second != first.json()["id"]
+
+    async def ended() -> bool:
+        return bool((await buyer.get(second))["state"] == "failed")
+
+    async with stage.worker():
+        await eventually(ended, "it has failed")
+    assert (await buyer.get(second))["failure"]["code"] == "cart_ordered"
+    assert (await buyer.get(first.json()["id"]))["state"] == "completed"
+    assert [entry["checkout_id"] for entry in await stage.ledger()] == [first.json()["id"]]
+    assert await stage.shop.rows("SELECT id FROM payment_attempts WHERE token IS NOT NULL") == []
+
+
 @pytest.mark.usefixtures("worker")
 async def test_a_start_that_is_not_answered_while_its_cart_is_sold_finds_the_order(
     http: httpx.AsyncClient, stage: Stage, api_url: str, monkeypatch: pytest.MonkeyPatch
@@ -221,7 +265,7 @@ async def test_while_temporal_is_away(http: httpx.AsyncClient, stage: Stage, api
             assert (await cut.call("GET", f"/carts/{buyer.cart_id}/checkout")).json()["checkout"]["id"] == checkout_id
             for live in (False, True):
                 assert (await cut.get(checkout_id, live=live))["state"] == "awaiting_payment"
-            problem(await cut.call("GET", f"/checkouts/{checkout_id[:-2]}zz"), 503, "temporal_unavailable")
+            problem(await cut.call("GET", f"/checkouts/{new_checkout_id(buyer.cart_id)}"), 503, "temporal_unavailable")
             assert (await there.get("/products")).status_code == 200
     assert (await buyer.pay(checkout_id)).json()["state"] == "completed"
 
