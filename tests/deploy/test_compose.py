@@ -38,7 +38,7 @@ def test_temporal_registers_the_search_attributes_of_the_domain(compose: dict[st
 def test_every_setting_reaches_the_services(compose: dict[str, Any], service: str) -> None:
     """What `.env` sets and no service is given would be without effect, and nobody would say so."""
     names = {name for name in compose["services"][service]["environment"] if name.startswith(PREFIX)}
-    assert names == SETTINGS - OF_THE_FILE
+    assert names == SETTINGS - OF_THE_FILE, "hand new settings on in docker-compose.yml, by their names alone"
 
 
 def test_no_default_of_a_setting_is_repeated(compose: dict[str, Any]) -> None:
