@@ -15,6 +15,8 @@ _OTHER = text("""
         AND coalesce(category, '') = coalesce(CAST(:category AS text), '')
         AND coalesce(minimum_amount, 0) = coalesce(CAST(:minimum_amount AS bigint), 0)
         AND (currency IS NULL OR CAST(:currency AS text) IS NULL OR currency = :currency)
+        AND (ends_at IS NULL OR ends_at > now())
+        AND (CAST(:ends_at AS timestamptz) IS NULL OR :ends_at > now())
         AND (ends_at IS NULL OR CAST(:starts_at AS timestamptz) IS NULL OR ends_at > :starts_at)
         AND (starts_at IS NULL OR CAST(:ends_at AS timestamptz) IS NULL OR starts_at < :ends_at)
     ORDER BY code LIMIT 1
@@ -25,7 +27,7 @@ _FIELD = {"product_percentage": "product_handle", "category_percentage": "catego
 
 
 async def refuse_contradiction(session: AsyncSession, promotion: Mapping[str, Any], own_id: int | None) -> None:
-    """Refuse a promotion beside an active one of its kind for the same goods, whose window overlaps.
+    """Refuse a promotion beside an active one of its kind for the same goods, whose window overlaps from now on.
 
     Of two such promotions a buyer would get both, which no shop means: 10 % and 15 % off the same product are a slip.
     Raises InvalidValue naming the field by which they meet, and the other promotion.

@@ -71,6 +71,9 @@ async def test_promotions_that_contradict_each_other_are_refused(shop: Shop) -> 
         "promotion/create", "Product: contradicts the promotion 'SALE'", **other, starts_at="2030-01-31T23:59"
     )
     await shop.save("promotion/create", **other, starts_at="2030-02-01T00:00")
+    over = other | {"code": "OVER", "product_handle": "kettle", "ends_at": "2020-02-01T00:00"}
+    await shop.save("promotion/create", **over)
+    await shop.save("promotion/create", **over | {"code": "OVER2"})
     await shop.save("promotion/create", **other | {"code": "SALE3", "product_handle": "kettle"})
     await shop.save("promotion/create", **{k: v for k, v in other.items() if k != "active"} | {"code": "SALE4"})
     await shop.refused(
