@@ -166,6 +166,14 @@ async def test_no_worker_and_no_workflow(
         found = await diagnosed(http, checkout)
         assert codes(found) == ["workflow_gone"]
         assert found["findings"][0]["detail"] == "The checkout is awaiting payment, and its workflow is terminated."
+        # What failed once and nobody tries any more is not what the gateway refuses.
+        await stage.shop.execute("UPDATE checkouts SET state = 'compensating' WHERE id = :id", id=checkout)
+        await stage.shop.execute(
+            "INSERT INTO checkout_steps (checkout_id, activity, attempts) VALUES (:id, 'void_payment', 1)", id=checkout
+        )
+        found = await diagnosed(http, checkout)
+        assert "compensation_refused" not in codes(found)
+        assert [one["refused"] for one in found["checkout"]["timeline"]["compensations"]] == [False]
         await stage.client.get_workflow_handle(run.handle.id).terminate()
 
 
@@ -296,7 +304,7 @@ async def test_what_ends_while_it_is_read_is_no_finding(
 )
 def test_what_fails_says_what_to_do(failure: str, remedy: str) -> None:
     pending = {
-        **dict.fromkeys(("last_failure_at", "next_try_at")),
+        **dict.fromkeys(("last_failure_at", "next_try_at", "paused")),
         "activity": "stock_commit",
         "attempt": 3,
         "running": False,
@@ -306,6 +314,17 @@ def test_what_fails_says_what_to_do(failure: str, remedy: str) -> None:
     shown = {**INSPECTED, "state": "committing", "state_name": "Committing", "workflow": workflow}
     [finding] = findings(Evidence(InspectedCheckout.model_validate(shown)))
     assert finding.remedy.startswith(remedy)
+
+
+def test_who_ends_what_is_gone() -> None:
+    """The audit, as often as it looks; where nobody has it look, ops."""
+    workflow = {**INSPECTED["workflow"], "status": "terminated"}
+    shown = {**INSPECTED, "state": "committing", "state_name": "Committing", "closed": False, "workflow": workflow}
+    found = InspectedCheckout.model_validate(shown)
+    [looks] = findings(Evidence(found, audit_every=300))
+    assert looks.remedy.startswith("The audit, which looks every 300 s, ends it by itself; `checkout release ")
+    [off] = findings(Evidence(found, audit_every=0))
+    assert off.remedy.startswith("End it by `checkout release ")
 
 
 async def test_the_gateway_is_asked_seldom_and_once_for_all(

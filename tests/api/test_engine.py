@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest, PollWorkflowTaskQueueRequest
 
 from checkout.api import engine as module
 from checkout.api.calls import TASK_PAUSE, Ended, StillRunning, is_certain
@@ -121,6 +123,15 @@ async def test_each_run_of_a_cart_is_found_by_its_checkout(engine: Engine, tempo
         # What is meant for a checkout never reaches the next one of its cart.
         with pytest.raises(Ended):
             await engine.update(old, contract.PAY, PayRequest("pay_1"))
+        # The SDK has no name for the status of a paused one, which is none of a closed one.
+        await temporal_env.client.workflow_service.pause_workflow_execution(
+            PauseWorkflowExecutionRequest(
+                namespace=temporal_env.client.namespace, workflow_id=new.workflow_id, request_id="pause"
+            )
+        )
+        assert await engine.run_of(cart, first.checkout_id) == old
+        assert await engine.run_of(cart, second.checkout_id) == new
+        assert await engine.view(new) is None
     assert await engine.run_of(new_cart_id(), first.checkout_id) is None
 
 
@@ -159,7 +170,7 @@ async def test_what_a_failed_task_could_not_take_in_is_sent_again(
         assert run is not None
 
         async def refused() -> bool:
-            task = (await engine.describe(run)).raw_description.pending_workflow_task
+            task = (await engine.describe(run)).pending_workflow_task
             return task.attempt >= 3
 
         with monkeypatch.context() as broken:
@@ -191,6 +202,34 @@ async def test_what_a_failed_task_could_not_take_in_is_sent_again(
         assert (await paying).state is State.COMPLETED
         assert (await meeting).checkout_id == first.checkout_id
     assert [one.attempt_id for one in fakes.inputs[contract.PAYMENT_AUTHORIZATION.name]] == ["pay_1"]
+
+
+async def test_a_task_that_a_worker_took_and_left_is_no_failure_of_the_code(
+    engine: Engine, temporal_env: TemporalEnvironment
+) -> None:
+    """The server reports both, by other words; what fails is counted in ``test_statistics``."""
+    client, cart = temporal_env.client, new_cart_id()
+    await client.start_workflow(
+        contract.CHECKOUT_WORKFLOW,
+        checkout(cart),
+        id=workflow_id(cart),
+        task_queue=temporal_env.task_queue,
+        task_timeout=timedelta(seconds=1),
+    )
+    taken = await client.workflow_service.poll_workflow_task_queue(
+        PollWorkflowTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=temporal_env.task_queue), identity="stands still"
+        )
+    )
+    assert taken.workflow_execution.workflow_id == workflow_id(cart)
+
+    async def reported(problem: str) -> bool:
+        query = f"WorkflowId = '{workflow_id(cart)}' AND TemporalReportedProblems {problem}"
+        return (await client.count_workflows(query)).count == 1
+
+    await eventually(lambda: reported("= 'category=WorkflowTaskTimedOut'"), "the task has timed out")
+    assert await engine.count_failing() == 0
+    await client.get_workflow_handle(workflow_id(cart)).terminate()
 
 
 def _defect(*_given: Any) -> None:

@@ -61,6 +61,8 @@ async def test_the_figures_of_a_shop_that_sells(http: httpx.AsyncClient, stage: 
         "cancelled": 1,
     }
     assert len(found["states"]) == 16
+    assert sum(found["active_by_state"].values()) == found["active"]
+    assert found["states"].items() > found["active_by_state"].items()
     assert 0 < found["duration"]["average"] == found["duration"]["p95"]
 
     for hours in ("0", "169", "x", "", "1.5"):

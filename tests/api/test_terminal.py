@@ -180,7 +180,7 @@ async def test_what_is_wrong_is_one_line_with_its_remedy(api_url: str, terminal:
         (("list", "--state", "paid", "--limit", "0"), {}, 2, "state must be "),
         (("list", "--limit", "0"), {}, 2, "limit must be "),
         (("list", "--cursor", "x"), {}, 2, "cursor must be next_cursor"),
-        (("list", "--since", "2026-02-01", "--until", "2026-01-01"), {}, 2, "date_to must be later"),
+        (("list", "--since", "2026-02-01", "--until", "2026-01-01"), {}, 2, "--until must be later than --since"),
         (("monitor", "--hours", "999"), {}, 2, "hours must be "),
         (("diagnose", "chk_none_none"), {}, 2, "There is no such checkout"),
         (("diagnose", "cart_none"), {}, 2, "No checkout, no cart that has one, and no order is called cart_none"),

@@ -18,7 +18,7 @@ from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.ports import free_port
 from checkout.runtime.embedded.postgres import VOLATILE, EmbeddedPostgres
 from checkout.runtime.embedded.process import ProcessKey
-from checkout.runtime.embedded.temporal import TIME_SKIPPING, EmbeddedTemporal
+from checkout.runtime.embedded.temporal import PAUSING, TIME_SKIPPING, EmbeddedTemporal
 
 SECONDS_BETWEEN_LOOKS = 0.2
 #: Several shops at once are on one server, each xdist worker's own.
@@ -48,7 +48,7 @@ def _server(kind: str, directory: Path) -> tuple[Server | None, dict[str, str]]:
         postgres.start()
         postgres.wait_ready()
         return postgres, {"uri": postgres.uri()}
-    temporal = EmbeddedTemporal(None, log=log, port=free_port(), dynamic_configuration=[TIME_SKIPPING])
+    temporal = EmbeddedTemporal(None, log=log, port=free_port(), dynamic_configuration=[TIME_SKIPPING, PAUSING])
     temporal.start()
     temporal.wait_ready()
     return temporal, {"address": temporal.address}

@@ -92,7 +92,7 @@ async def _reset(stage: Stage, run: Run) -> str:
     return str(answer.run_id)
 
 
-async def test_the_next_checkout_of_the_cart_severalwhile_the_last_one_is_gone(stage: Stage) -> None:
+async def test_the_next_checkout_of_the_cart_while_the_last_one_is_gone(stage: Stage) -> None:
     """Both have the same workflow id, and only one of them is gone."""
     basket = await stage.cart()
     gate = Gate()

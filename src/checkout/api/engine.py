@@ -14,11 +14,15 @@ from uuid import uuid4
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ResetActivityRequest
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeWorkflowExecutionResponse,
+    ResetActivityRequest,
+)
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
-    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
@@ -36,6 +40,7 @@ from checkout.domain.ids import repair_workflow_id, unowed_workflow_id, workflow
 from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
 from checkout.domain.refunds import RefundInput
 from checkout.domain.webhooks import Deliver, delivery_workflow_id
+from checkout.runtime import runs
 from checkout.workflows.start import refund_options, repair_options, start_options
 
 T = TypeVar("T")
@@ -49,8 +54,9 @@ QUERY_WAIT = 1.0
 #: A poll of the server lasts a minute; a worker that was not heard of for longer is gone.
 POLLER_SILENCE = timedelta(seconds=70)
 
-#: The search attribute is the server's, and there after a few failures in a row.
-_FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+#: The search attribute is the server's, and there after a few failures in a row. A task that timed out is not the
+#: code's doing: its worker was killed, or stands still.
+_FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems = 'category=WorkflowTaskFailed'"
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,8 @@ class Engine:
                 )
         except (TimeoutError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RPCError, RuntimeError):
             return None
+        except ValueError:  # rejected for a status that the SDK has no name for: the workflow is paused
+            return None
         return view if view.checkout_id == run.checkout_id else None
 
     async def run_of(self, cart_id: str, checkout_id: str) -> Run | None:
@@ -159,7 +167,9 @@ class Engine:
             return latest
 
         async def find() -> Run | None:
-            async for run in self._client.list_workflows(f"WorkflowId = '{workflow_id(cart_id)}'"):
+            # Without the latest: the SDK's listing fails at a status it has no name for, as of a paused run.
+            older = f"WorkflowId = '{workflow_id(cart_id)}' AND RunId != '{latest.run_id}'"
+            async for run in self._client.list_workflows(older):
                 if await run.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str) == checkout_id:
                     return Run(
                         cart_id,
@@ -178,28 +188,21 @@ class Engine:
 
         ``wait``: how long that may take, in seconds; :data:`RPC_WAIT` unless more is known to be going on.
         """
-        wait = RPC_WAIT if wait is None else wait
-        handle = self._client.get_workflow_handle(workflow_id(cart_id))
-        try:
-            found: WorkflowExecutionDescription = await _bounded(
-                handle.describe(rpc_timeout=timedelta(seconds=wait)), wait
-            )
-        except NotFound:
+        found = await self._latest(workflow_id(cart_id), RPC_WAIT if wait is None else wait)
+        if found is None:
             return None
-        checkout_id = await found.memo_value(contract.MEMO_CHECKOUT_ID, "", type_hint=str)
-        running = found.status is WorkflowExecutionStatus.RUNNING
-        return Run(cart_id, found.run_id, checkout_id, running, found.start_time, found.close_time)
+        checkout_id = await runs.checkout_of(self._client, found) or ""
+        ended_at = found.close_time.ToDatetime(UTC) if found.HasField("close_time") else None
+        started_at = found.start_time.ToDatetime(UTC)
+        return Run(cart_id, found.execution.run_id, checkout_id, runs.goes_on(found), started_at, ended_at)
 
     async def repair_of(self, run: Run) -> Run | None:
         """The run that repairs this one's checkout, None where none does now."""
-        handle = self._client.get_workflow_handle(repair_workflow_id(run.checkout_id))
-        try:
-            found = await _bounded(handle.describe(rpc_timeout=timedelta(seconds=RPC_WAIT)))
-        except NotFound:
+        found = await self._latest(repair_workflow_id(run.checkout_id), RPC_WAIT)
+        if found is None or not runs.goes_on(found):
             return None
-        if found.status is not WorkflowExecutionStatus.RUNNING:
-            return None
-        return replace(run, run_id=found.run_id, running=True, started_at=found.start_time, repair=True)
+        started_at = found.start_time.ToDatetime(UTC)
+        return replace(run, run_id=found.execution.run_id, running=True, started_at=started_at, repair=True)
 
     async def repair(self, run: Run) -> None:
         """Have the checkout of a run that is gone ended at once, or meet the repair that does it.
@@ -245,9 +248,9 @@ class Engine:
             )
         )
 
-    async def describe(self, run: Run) -> WorkflowExecutionDescription:
+    async def describe(self, run: Run) -> DescribeWorkflowExecutionResponse:
         """The run as Temporal has it, with what is pending. Raises RPCError, and RuntimeError where it is away."""
-        return await self._handle(run).describe(rpc_timeout=timedelta(seconds=RPC_WAIT))
+        return await runs.describe(self._client, run.workflow_id, run.run_id, wait=timedelta(seconds=RPC_WAIT))
 
     async def trouble(self, run: Run) -> str | None:
         """The kind of the last failure of what is tried again, such as ``gateway_unavailable``.
@@ -256,7 +259,7 @@ class Engine:
         """
         try:
             async with asyncio.timeout(QUERY_WAIT):
-                pending = (await self.describe(run)).raw_description.pending_activities
+                pending = (await self.describe(run)).pending_activities
         except (TimeoutError, RPCError, RuntimeError):
             return None
         kinds = [one.last_failure.application_failure_info.type or "failed" for one in pending if one.attempt > 1]
@@ -331,6 +334,14 @@ class Engine:
             raise refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
         except RPCError as error:
             raise StillRunning from error
+
+    async def _latest(self, named: str, wait: float) -> WorkflowExecutionInfo | None:
+        """The latest run of a workflow's id; None where Temporal has none."""
+        try:
+            found = await _bounded(runs.describe(self._client, named, wait=timedelta(seconds=wait)), wait)
+        except NotFound:
+            return None
+        return found.workflow_execution_info
 
     def _handle(self, run: Run) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)

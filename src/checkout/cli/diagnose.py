@@ -174,7 +174,7 @@ def _pending(pending: Any) -> Any:
             (
                 one["activity"],
                 one["attempt"],
-                "runs now" if one["running"] else shown.moment(one["next_try_at"]),
+                "runs now" if one["running"] else "paused" if one["paused"] else shown.moment(one["next_try_at"]),
                 one["last_failure"],
             )
             for one in pending

@@ -108,8 +108,7 @@ def screen(look: dict[str, Any]) -> Any:
 
 
 def _active(figures: dict[str, Any]) -> Any:
-    closed = {"completed", "failed", "expired", "cancelled"}
-    rows = [(state.replace("_", " "), count) for state, count in figures["states"].items() if state not in closed]
+    rows = [(state.replace("_", " "), count) for state, count in figures["active_by_state"].items()]
     return shown.table("Active now", str(figures["active"]), rows=rows)
 
 

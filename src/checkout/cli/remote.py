@@ -147,8 +147,17 @@ class AdminApi:
             return Refused(f"the API at {self.place.url} does not take {PREFIX}ADMIN_TOKEN for an admin's: {detail}", 2)
         if code is None or code in {"route_not_found", "method_not_allowed"}:
             self._not_ours(status)
-        fields = [f"{error['field']} {error['message']}" for error in problem.get("errors", ())]
+        fields = [_named(f"{error['field']} {error['message']}") for error in problem.get("errors", ())]
         return Refused("; ".join(fields) or detail, 2 if status in {403, 404, 422} else 1, status=status)
+
+
+#: Fields of the API that a command has another word for.
+_OPTIONS = {"date_from": "--since", "date_to": "--until", "customer_id": "--customer"}
+
+
+def _named(message: str) -> str:
+    """What is wrong with a field, by the options of the command line."""
+    return " ".join(_OPTIONS.get(word, word) for word in message.split(" "))
 
 
 def _why(error: BaseException) -> str:

@@ -103,7 +103,7 @@ def _act(checkout: str, action: str, body: dict[str, Any] | None, url: str | Non
         typer.echo(json.dumps(found, indent=2))
         return
     state = found["state_name"].lower()
-    if status == 202:
+    if status == 202 or found["state"] == "compensating":
         typer.echo(f"{found['id']}: {state}; it goes on by itself, `checkout diagnose {found['id']}` says how far")
     else:
         typer.echo(f"{found['id']}: {state}")

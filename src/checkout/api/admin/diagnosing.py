@@ -46,7 +46,8 @@ class Diagnosing:
             self._database.read(lambda session: inconsistent.contradictions(session, checkout_id)),
             self._database.read(lambda session: inconsistent.others_of_cart(session, checkout_id)),
         )
-        wrong = findings(Evidence(found, polling, broken, asked.shown, asked.unexplained))
+        every = self._resources.settings.audit_every
+        wrong = findings(Evidence(found, polling, broken, asked.shown, asked.unexplained, every))
         return Diagnosis(
             well=not wrong,
             findings=wrong,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checkout.api.admin.workflow import AWAY, FORGOTTEN
+from checkout.api.admin.workflow import AWAY, FORGOTTEN, has_ended
 from checkout.api.models.admin_checkout import InspectedCheckout, PendingActivity
 from checkout.api.models.diagnosis import AtGateway, Finding
 from checkout.domain import reconciliation
@@ -19,7 +19,10 @@ from checkout.store.inconsistent import Contradiction
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of a checkout. ``polling``: whether a worker asks for work, None where nobody can say."""
+    """All that is known of a checkout. ``polling``: whether a worker asks for work, None where nobody can say.
+
+    ``audit_every`` as the setting, in seconds.
+    """
 
     found: InspectedCheckout
     polling: bool | None = None
@@ -27,6 +30,7 @@ class Evidence:
     gateway: Sequence[AtGateway] = ()
     #: What reconciliation finds out of place about those payments.
     unexplained: Sequence[reconciliation.Finding] = ()
+    audit_every: int = 60
 
 
 Rule = Callable[[Evidence], Sequence[Finding]]
@@ -42,13 +46,16 @@ def workflow_gone(evidence: Evidence) -> Sequence[Finding]:
     found = evidence.found
     if found.state.closed:
         return []
-    status = "not there any more" if found.workflow.note == FORGOTTEN else found.workflow.status
-    if status in {None, "running"}:
+    status = "not there any more" if found.workflow.note == FORGOTTEN else found.workflow.status or ""
+    if found.workflow.note != FORGOTTEN and not has_ended(status):
         return []
-    detail = f"The checkout is {found.state_name.lower()}, and its workflow is {(status or '').replace('_', ' ')}."
+    detail = f"The checkout is {found.state_name.lower()}, and its workflow is {status.replace('_', ' ')}."
+    at_once = f"`checkout release {found.id} --reason …`"
     remedy = (
-        f"The audit ends it within two minutes, `checkout release {found.id}` at once. Where it stays as it is, see "
-        "that a worker runs."
+        f"The audit, which looks every {evidence.audit_every} s, ends it by itself; {at_once} does at once. Where it "
+        "stays as it is, see that a worker runs."
+        if evidence.audit_every
+        else f"End it by {at_once}: the audit, which would, is turned off (CHECKOUT_AUDIT_EVERY is 0)."
     )
     return [Finding(code="workflow_gone", detail=detail, remedy=remedy)]
 
@@ -71,10 +78,32 @@ def away(evidence: Evidence) -> Sequence[Finding]:
     return []
 
 
+def paused(evidence: Evidence) -> Sequence[Finding]:
+    """Somebody paused the workflow, or an activity of it, in Temporal: nothing is tried until it is resumed."""
+    workflow = evidence.found.workflow
+    found = [
+        Finding(
+            code="activity_paused",
+            detail=f"{one.activity} is paused in Temporal {one.paused}".rstrip() + ".",
+            remedy=f"Ask why, then `checkout retry {evidence.found.id}`: it goes on at once.",
+        )
+        for one in workflow.pending_activities or ()
+        if one.paused is not None
+    ]
+    if workflow.status == "paused":
+        remedy = (
+            f"Ask why, then `temporal workflow unpause --workflow-id {workflow.workflow_id} --run-id "
+            f"{workflow.run_id}`: it goes on by itself then. Until then it takes nothing in, a release neither."
+        )
+        detail = f"The workflow is paused in Temporal {workflow.paused or ''}".rstrip() + "."
+        found.insert(0, Finding(code="workflow_paused", detail=detail, remedy=remedy))
+    return found
+
+
 def failing_tasks(evidence: Evidence) -> Sequence[Finding]:
     """The workflow's code fails, or does not fit its history."""
     failed = evidence.found.workflow.failed_tasks
-    if not failed or evidence.found.workflow.status != "running":
+    if not failed or has_ended(evidence.found.workflow.status):
         return []
     return [
         Finding(
@@ -163,7 +192,17 @@ def rows(evidence: Evidence) -> Sequence[Finding]:
     ]
 
 
-RULES: tuple[Rule, ...] = (workflow_gone, away, failing_tasks, failing_activities, refused, gateway, rows, stuck)
+RULES: tuple[Rule, ...] = (
+    workflow_gone,
+    away,
+    paused,
+    failing_tasks,
+    failing_activities,
+    refused,
+    gateway,
+    rows,
+    stuck,
+)
 
 _MENDS = {
     "units_still_held": "`checkout verify` says what differs, `checkout verify --repair` mends it.",

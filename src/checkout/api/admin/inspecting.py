@@ -10,7 +10,7 @@ from fastapi import Depends
 
 from checkout.api.admin.listing import patience, stuck_sentence
 from checkout.api.admin.timeline import timeline
-from checkout.api.admin.workflow import AWAY, FORGOTTEN, Seen, look
+from checkout.api.admin.workflow import FORGOTTEN, Seen, look
 from checkout.api.engine import Run
 from checkout.api.models import admin as lists
 from checkout.api.models import admin_checkout as models
@@ -45,12 +45,13 @@ class Inspecting:
             why = reason(shown.state, shown.expires_at, found.updated_at, patience(self._settings), datetime.now(UTC))
         return models.InspectedCheckout(
             **dict(_with_trouble(shown, seen)),
+            closed=shown.state.closed,
             stuck=why is not None,
             stuck_reason=None
             if found.updated_at is None
             else stuck_sentence(why, shown.state.label, shown.expires_at, found.updated_at),
             updated_at=found.updated_at,
-            timeline=timeline(found, failed_phase, seen.pending, shown.server_time),
+            timeline=timeline(found, failed_phase, None if seen.ended else seen.pending, shown.server_time),
             workflow=self._workflow(run, seen),
             **_rows(found),
         )
@@ -58,7 +59,7 @@ class Inspecting:
     async def _look(self, run: Run) -> tuple[Run, Seen]:
         """The run, or what goes on for it: another run of the checkout after a reset, or its repair."""
         seen = await look(self._engine, run)
-        if not run.running or seen.status == "running" or seen.note == AWAY:
+        if not run.running or not seen.ended:
             return run, seen
         with suppress(Problem):  # Temporal has just answered, and does not any more
             latest = None if seen.note == FORGOTTEN else await self._engine.latest_run(run.cart_id)
@@ -78,6 +79,7 @@ class Inspecting:
             pending_activities=seen.pending,
             failed_tasks=seen.failed_tasks,
             untaken_since=seen.untaken_since,
+            paused=seen.paused,
             note=seen.note,
         )
 

@@ -7,6 +7,7 @@ from fastapi import Depends
 
 from checkout.api.admin.audit import ActingDep
 from checkout.api.admin.inspecting import Inspecting
+from checkout.api.admin.workflow import has_ended
 from checkout.api.calls import Ended, StillRunning
 from checkout.api.engine import Run
 from checkout.api.idempotency import Intent, IntentDep
@@ -64,9 +65,15 @@ class Repairing:
             if found.workflow.pending_activities is None:
                 await self._engine.latest_run(found.cart_id)  # 503 where Temporal is away
                 raise _gone(found)
+            if has_ended(found.workflow.status) and not found.state.closed:
+                raise _gone(found)
+            if found.workflow.status == "paused":
+                resume = f"temporal workflow unpause --workflow-id {found.workflow.workflow_id}"
+                detail = f"The workflow is paused in Temporal, so nothing is tried: `{resume}` first."
+                raise Problem("nothing_to_retry", detail, checkout_id=checkout_id)
             waiting = [one.activity for one in found.workflow.pending_activities if not one.running]
             refused = [one.compensation for one in found.timeline.compensations if one.refused]
-            if found.workflow.status != "running" or not (waiting or refused):
+            if has_ended(found.workflow.status) or not (waiting or refused):
                 raise Problem(
                     "nothing_to_retry", "Nothing of this checkout waits for another attempt.", checkout_id=checkout_id
                 )
@@ -133,7 +140,8 @@ def _too_late(shown: LiveCheckout, instead: str) -> Problem:
 def _gone(shown: LiveCheckout) -> Problem:
     return Problem(
         "workflow_gone",
-        f"The checkout is {shown.state_name.lower()}, and its workflow runs no more: there is nobody to be asked.",
+        f"The checkout is {shown.state_name.lower()}, and its workflow runs no more: there is nobody to be asked: "
+        "a release ends it at once.",
         checkout_id=shown.id,
     )
 

@@ -54,6 +54,7 @@ async def statistics(resources: Resources, hours: int) -> Statistics:
     return Statistics(
         hours=hours,
         active=sum(active.values()),
+        active_by_state=dict(active),
         completed=ended.completed,
         failed=ended.failed,
         refused=ended.refused,

@@ -96,6 +96,7 @@ class PendingActivity(Answer):
     last_failure: str | None
     last_failure_at: Time | None
     next_try_at: Time | None
+    paused: Annotated[str | None, Field(description="By whom, since when and why it was paused in Temporal")]
 
 
 class Workflow(Answer):
@@ -104,7 +105,9 @@ class Workflow(Answer):
     workflow_id: str
     run_id: str
     temporal_url: Annotated[str | None, Field(description="Its run in the Temporal UI; null where none is set")]
-    status: Annotated[str | None, Field(description="running, completed, failed, canceled, terminated, timed_out")]
+    status: Annotated[
+        str | None, Field(description="running, paused, completed, failed, canceled, terminated, timed_out")
+    ]
     pending_activities: list[PendingActivity] | None
     failed_tasks: Annotated[
         int | None, Field(description="More than 0: the workflow's code fails, or does not fit its history")
@@ -112,6 +115,7 @@ class Workflow(Answer):
     untaken_since: Annotated[
         Time | None, Field(description="Since when a task of it waits for a worker; null where none does")
     ]
+    paused: Annotated[str | None, Field(description="By whom, since when and why it was paused in Temporal")]
     note: str | None
 
 
@@ -165,6 +169,7 @@ class RefundOfOrder(Answer):
 INSPECTED: dict[str, Any] = {
     **COMPLETED,
     "waiting_for": None,
+    "closed": True,
     "stuck": False,
     "stuck_reason": None,
     "updated_at": "2026-01-31T12:00:02Z",
@@ -239,6 +244,7 @@ INSPECTED: dict[str, Any] = {
         "pending_activities": [],
         "failed_tasks": 0,
         "untaken_since": None,
+        "paused": None,
         "note": None,
     },
 }
@@ -249,6 +255,7 @@ class InspectedCheckout(LiveCheckout):
 
     model_config = ConfigDict(json_schema_extra={"examples": [INSPECTED]})
 
+    closed: Annotated[bool, Field(description="Whether it has ended, so that nothing more can be done about it")]
     stuck: bool
     stuck_reason: str | None
     updated_at: Time | None

@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from checkout.api.models.base import Answer
-from checkout.domain.words import Phase, State
+from checkout.domain.words import CLOSED, Phase, State
 
 #: A week: what ended in longer than that is a report's business, not a monitor's.
 MOST_HOURS = 168
+#: In which a checkout has not ended.
+ACTIVE = tuple(state for state in State if state not in CLOSED)
 
 
 class StatisticsQuery(BaseModel):
@@ -42,6 +44,7 @@ class Statistics(Answer):
                     "cancelled": 7,
                     "success_rate": 0.9798,
                     "duration": {"average": 41.2, "p95": 180.4},
+                    "active_by_state": {**dict.fromkeys(ACTIVE, 0), "awaiting_payment": 3},
                     "failures_by_phase": {**dict.fromkeys(Phase, 0), "payment_capture": 2},
                     "states": {**dict.fromkeys(State, 0), "awaiting_payment": 3, "completed": 97},
                     "rate_limit_hits": 0,
@@ -53,6 +56,7 @@ class Statistics(Answer):
 
     hours: int
     active: Annotated[int, Field(description="Not ended, now")]
+    active_by_state: Annotated[dict[State, int], Field(description="Those of `active`")]
     completed: int
     failed: Annotated[int, Field(description="Not by the buyer's doing")]
     refused: Annotated[int, Field(description="By the buyer's doing: declined, short of stock, a coupon that is none")]

@@ -29,6 +29,8 @@ _SQLITE_PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 
 #: A virtual clock for each workflow that asks for one (``temporalio.testing.TimeSkipper``).
 TIME_SKIPPING = "frontend.WorkflowTimeSkippingEnabled=true"
+#: Workflows that can be paused, which servers do only where they are told.
+PAUSING = "frontend.WorkflowPauseEnabled=true"
 
 
 class EmbeddedTemporal(ManagedProcess):

@@ -71,7 +71,7 @@ function parts(found, me, done) {
     some("Pending in Temporal", ["Activity", "Attempt", "Next", "Last failure"], workflow.pending_activities ?? [], (pending) => [
       words(pending.activity),
       pending.attempt,
-      pending.running ? "runs now" : moment(pending.next_try_at),
+      pending.running ? "runs now" : pending.paused === null ? moment(pending.next_try_at) : "paused",
       pending.last_failure,
     ]),
     some("Lines", ["SKU", "Name", "Quantity", "Total"], one.lines, (line) => [line.sku, line.name, line.quantity, money(line.total, one.currency)]),
@@ -126,11 +126,10 @@ function atGateway(one) {
   return `${one.payment_id}: ${words(one.status)}${amounts ? ` (${amounts})` : ""}`;
 }
 
-const ENDED = ["completed", "failed", "expired", "cancelled"];
 const REASON = { name: "reason", label: "Why", hint: "Kept in the log of what admins did." };
 
 function actions(one, me, done) {
-  if (ENDED.includes(one.state)) return null;
+  if (one.closed) return null;
   if (me.role !== "operator") return h("p", { className: "notice" }, "You may look. Who is to act needs an operator's token.");
   const path = `admin/checkouts/${encodeURIComponent(one.id)}`;
   const waiting = (one.workflow.pending_activities ?? []).some((pending) => !pending.running);
