@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from checkout.runtime.database import Sessions, create_sessions, engine_for
 from tests.support import databases, servers
 from tests.support.gateway import GatewayServer, running_gateway
+from tests.support.own_code import Own, modules_in
 from tests.support.stripe.server import StripeServer, running_stripe
 from tests.support.temporal import TemporalEnvironment, drop_namespace, temporal_environment
 
@@ -55,6 +57,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         servers.end_session()
     # Calls that are still in flight in the SDK's threads may crash the interpreter at its exit; they end by then.
     time.sleep(0.3)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Own:
+    """Makes a module of the shop's own, and gives its name."""
+    return modules_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A shop's own listeners: found by a setting, and what is wrong with them said in one line."""
 
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from checkout.listeners import Listeners, listener
 from checkout.listeners.loading import listeners_of
 from checkout.listeners.registry import marked
 from checkout.runtime.settings import SettingsError, load_settings
+from tests.support.own_code import Own
 
 DOCS = Path(__file__).parents[2] / "docs" / "events.md"
 OWN = """
@@ -25,22 +24,6 @@ async def count(event: CheckoutFailed, delivery: Delivery) -> None: ...
 
 again = count
 """
-
-Own = Callable[[str], str]
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Own:
-    """Makes a module of the shop's own, and gives its name."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def write(source: str) -> str:
-        name = f"shop_{tmp_path.name.replace('-', '_')}"
-        (tmp_path / f"{name}.py").write_text(source)
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        return name
-
-    return write
 
 
 def _load(places: str) -> Listeners:

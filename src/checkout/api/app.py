@@ -33,6 +33,7 @@ from checkout.payments.adapters import check_gateway
 from checkout.runtime.mail import mailbox_of
 from checkout.runtime.settings import Settings
 from checkout.runtime.tracing import request_telemetry
+from checkout.store.pricing import PriceRules
 
 STOREFRONT = (products, carts, checkouts, orders, payments)
 EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
@@ -41,7 +42,8 @@ EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimi
 def create_app(settings: Settings) -> FastAPI:
     """The API. It starts while Postgres or Temporal is away, and says so in ``/health/ready``.
 
-    Raises SettingsError where a secret, the database's URI or what the payment gateway needs is missing.
+    Raises SettingsError where a secret, the database's URI, what the payment gateway needs, or the shop's own source of
+    tax rates is missing.
     """
 
     @asynccontextmanager
@@ -54,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     settings.require_database_url()
     check_gateway(settings)
+    PriceRules.of(settings)
     app = FastAPI(
         title="Durable Checkout",
         version=version("durable-checkout"),

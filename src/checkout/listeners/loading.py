@@ -1,6 +1,5 @@
 """Which listeners a shop has: ours as the settings want them, and those of the modules that ``LISTENERS`` names."""
 
-import importlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ from checkout.listeners.ops_notice import ops_notices
 from checkout.listeners.order_mail import order_mails
 from checkout.listeners.registry import Listener, Listeners, marked
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
+from checkout.runtime.shops_own import import_named
 
 
 def listeners_of(settings: Settings) -> Listeners:
@@ -29,13 +29,7 @@ def listeners_of(settings: Settings) -> Listeners:
 def _load(place: str) -> list[Listener]:
     """Those of ``module``, or the one of ``module:function``."""
     module, _, function = place.partition(":")
-    try:
-        home = importlib.import_module(module)
-    except Exception as error:
-        raise SettingsError(
-            f"{PREFIX}LISTENERS names {module}, which cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-    found = list(_listeners_in(vars(home), function))
+    found = list(_listeners_in(vars(import_named("LISTENERS", module)), function))
     if not found:
         missing = f"{function}, which is no listener of {module}" if function else f"{module}, which has no listeners"
         raise SettingsError(f"{PREFIX}LISTENERS names {missing}: mark the function with @listener(event)")

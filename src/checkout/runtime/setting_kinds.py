@@ -148,6 +148,21 @@ def _currency(value: str) -> str:
     return value
 
 
+def check_places(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Places of Python code, each a module or ``module:name``. Raises ValueError."""
+    for place in value:
+        if not all(name.isidentifier() for name in place.replace(":", ".", 1).split(".")):
+            raise ValueError(f"{place!r} is no module")
+    return value
+
+
+def _named_code(value: str) -> str:
+    check_places((value,))
+    if ":" not in value:
+        raise ValueError(f"{value!r} names nothing in a module")
+    return value
+
+
 def _country(value: str) -> str:
     if not is_country(value):
         raise ValueError(f"{value!r} is no ISO 3166-1 alpha-2 code")
@@ -174,6 +189,7 @@ def _named(value: object) -> object:
 Address = Annotated[str, AfterValidator(_address)]
 #: See :mod:`checkout.runtime.admins`.
 Admins = Annotated[SecretStr, AfterValidator(_admins)]
+NamedCode = Annotated[str, AfterValidator(_named_code)]
 Country = Annotated[str, AfterValidator(_country)]
 Currency = Annotated[str, AfterValidator(_currency)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]

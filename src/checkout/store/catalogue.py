@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checkout.domain.exchange import Exchange
-from checkout.domain.tax import NO_TAX, TaxBasis, TaxTable
+from checkout.domain.tax import NO_TAX, TaxBasis
 from checkout.store import rows
 from checkout.store.errors import SkuNotFound
-from checkout.store.pricing import PriceRules
+from checkout.store.pricing import PriceRules, reckoning
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,18 @@ class ProductView:
 async def list_products(
     session: AsyncSession, currency: str, rules: PriceRules, limit: int | None = None
 ) -> list[ProductView]:
-    """What is sold in a currency, by name: two statements. What has no price in it, nor one to convert, is left out."""
-    return await _load(session, currency, rules, limit=limit)
+    """What is sold in a currency, by name: two statements. What has no price in it, nor one to convert, is left out.
+
+    Raises DefiniteFailure ``pricing_impossible``.
+    """
+    with reckoning():
+        return await _load(session, currency, rules, limit=limit)
 
 
 async def get_product(session: AsyncSession, sku: str, currency: str, rules: PriceRules) -> ProductView:
-    """One of them. Raises SkuNotFound, also where it is not sold in this currency."""
-    found = await _load(session, currency, rules, sku=sku)
+    """One of them. Raises as :func:`list_products`, and SkuNotFound, also where it is not sold in this currency."""
+    with reckoning():
+        found = await _load(session, currency, rules, sku=sku)
     if not found:
         raise SkuNotFound(sku)
     return found[0]
@@ -53,7 +58,7 @@ async def _load(
     )
     rate = rows.exchange_rate(shop["rates"] or (), rules.base_currency, currency)
     exchange = Exchange(currency, rules.base_currency, rate)
-    taxes = TaxTable(rows.tax_rates(shop["taxes"] or ()))
+    taxes = rules.taxes(shop["taxes"] or ())
     statement = _ONE if sku is not None else _ALL
     own: dict[str, Any] = {"sku": sku} if sku is not None else {"rows": limit}
     parameters = {**own, "currency": currency, "base": rules.base_currency, "convertible": rate is not None}

@@ -14,26 +14,32 @@ from checkout.domain.countries import is_country
 from checkout.domain.discounts import Discount
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.pricing import LineInput, PricingInput
-from checkout.domain.tax import Destination, TaxTable
+from checkout.domain.tax import Destination, TaxProvider, TaxTable
 from checkout.runtime.settings import Settings
 from checkout.runtime.statements import Session, Statement
 from checkout.store import rows
 from checkout.store.errors import CartNotFound
+from checkout.store.own_taxes import MakeProvider, tax_provider_of, the_table
 
 
 @dataclass(frozen=True)
 class PriceRules:
-    """How the shop enters prices: their base currency, and whether they contain the tax of its home country."""
+    """How the shop means prices: their base currency, whether its home country's tax is in them, whose rates hold."""
 
     base_currency: str = "EUR"
     prices_include_tax: bool = False
     home: Destination | None = None
+    tax_provider: MakeProvider = the_table
 
     @classmethod
     def of(cls, settings: Settings) -> "PriceRules":
-        """The rules that the settings give."""
-        home = settings.home_country
-        return cls(settings.base_currency, settings.prices_include_tax, None if home is None else Destination(home))
+        """The rules that the settings give. Raises SettingsError where there is no such provider of tax rates."""
+        home = None if settings.home_country is None else Destination(settings.home_country)
+        return cls(settings.base_currency, settings.prices_include_tax, home, tax_provider_of(settings))
+
+    def taxes(self, found: Iterable[rows.Row]) -> TaxProvider:
+        """The source of tax rates, from the table's rows. Raises InvalidValue for a row that makes no sense."""
+        return self.tax_provider(TaxTable(rows.tax_rates(found)))
 
 
 #: The rules of a shop that sets none: net prices, converted from euros.
@@ -107,7 +113,7 @@ async def load_cart(
         base_currency=rules.base_currency,
         exchange_rate=rows.exchange_rate(row["rates"] or (), rules.base_currency, cart["currency"]),
         destination=_destination(shipping),
-        tax=TaxTable(rows.tax_rates(row["taxes"] or ())),
+        tax=rules.taxes(row["taxes"] or ()),
         prices_include_tax=rules.prices_include_tax,
         home=rules.home,
         shipping_options=rows.shipping_options(row["shipping"] or ()),

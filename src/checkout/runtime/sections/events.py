@@ -8,7 +8,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from checkout.runtime.setting_kinds import PREFIX, ExistingDirectory, Url, seconds, setting, split, text
+from checkout.runtime.setting_kinds import PREFIX, ExistingDirectory, Url, check_places, seconds, setting, split, text
 
 
 def _smtp_url(value: SecretStr) -> SecretStr:
@@ -35,13 +35,6 @@ def _locale(value: str) -> str:
     return value
 
 
-def _places(value: tuple[str, ...]) -> tuple[str, ...]:
-    for place in value:
-        if not all(name.isidentifier() for name in place.replace(":", ".", 1).split(".")):
-            raise ValueError(f"{place!r} is no module")
-    return value
-
-
 def _split_secret(value: SecretStr | None) -> list[str]:
     parts = value.get_secret_value().split(",") if value else []
     return [part.strip() for part in parts if part.strip()]
@@ -59,7 +52,7 @@ def _targets(value: SecretStr) -> SecretStr:
 class EventSettings(BaseSettings):
     """Listeners of the shop's own, and e-mails."""
 
-    listeners: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_places)] = setting(
+    listeners: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(check_places)] = setting(
         (),
         "Modules of the shop's own that hear of events, or single functions of them, separated by commas",
         "module or module:function, importable by the worker",

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic_settings import BaseSettings
 
-from checkout.runtime.setting_kinds import PREFIX, Country, Currency, setting, text
+from checkout.runtime.setting_kinds import PREFIX, Country, Currency, NamedCode, setting, text
 
 
 class SellingSettings(BaseSettings):
@@ -26,6 +26,11 @@ class SellingSettings(BaseSettings):
         False, "Whether prices are entered with the tax of HOME_COUNTRY in them", "true or false"
     )
     home_country: Country | None = text(None, "Country of the shop", "an ISO 3166-1 alpha-2 code, such as DE")
+    tax_provider: NamedCode | None = text(
+        None,
+        "What makes the shop's own source of tax rates; unset: the table of rates",
+        "module:name, importable by the API and the worker",
+    )
     price_drift_tolerance: int = setting(
         1, "Minor units by which prices may have moved before a drift is logged", "a whole number from 0", ge=0
     )
