@@ -15,6 +15,8 @@ def problem(answer: httpx.Response, status: int, code: str, *fields: str) -> dic
     assert body["type"].endswith(code)
     assert body["detail"]
     assert [error["field"] for error in body.get("errors", [])] == list(fields), body
+    for error in body.get("errors", []):
+        assert error["message"][0].islower(), f"the sentence is pydantic's and not ours: {error}"
     if status in {503, 429}:
         assert int(answer.headers["retry-after"]) >= 1
     return body

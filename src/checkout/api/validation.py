@@ -45,7 +45,7 @@ def _message(error: Mapping[str, Any]) -> str:
         return str(context["remedy"])
     if error["type"] in _NO_OBJECT:
         return _OBJECT if field_name(error["loc"]) == "body" else "must be a JSON object"
-    if error["type"] == "string_too_short" and context.get("min_length") == 1:
+    if error["type"] in {"string_too_short", "too_short"} and context.get("min_length") == 1:
         return "must not be empty"
     sentence = _SENTENCES.get(error["type"])
     if sentence is None:
@@ -61,6 +61,9 @@ _SENTENCES = {
     "string_type": "must be a string",
     "string_too_short": "must have {min_length} characters or more",
     "string_too_long": "must have {max_length} characters at most",
+    "list_type": "must be a list",
+    "too_short": "must have {min_length} entries or more",
+    "too_long": "must have {max_length} entries at most",
     "int_type": "must be a whole number, without quotes or decimals",
     "int_from_float": "must be a whole number, without decimals",
     "int_parsing": "must be a whole number",

@@ -13,7 +13,7 @@ from checkout.domain.words import OnShortage, OrderStatus, PaymentStatus, Phase,
 
 def _token(value: str) -> str:
     if " " in value or looks_like_card_number(value):
-        raise refused("must be a token that the payment provider made, such as tok_visa")
+        raise refused("must be a token that the payment provider made")
     return value
 
 

@@ -32,7 +32,7 @@ STYLE = Markup("""
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
 body{margin:0;padding:1rem}main{max-width:28rem;margin:0 auto}
 h1{font-size:1.4rem}.note{opacity:.7}.problem{border-left:4px solid #c62828;padding-left:.75rem}
-dl div{display:flex;gap:1rem;justify-content:space-between;flex-wrap:wrap}dd{margin:0;overflow-wrap:anywhere}
+dl div{display:flex;gap:0 1rem;justify-content:space-between;flex-wrap:wrap}dd{margin:0;overflow-wrap:anywhere}
 label,input,button{display:block;width:100%;box-sizing:border-box;font:inherit;min-height:3rem;margin-top:.75rem}
 label{min-height:0}button{border:1px solid;border-radius:.5rem;background:none;color:inherit;cursor:pointer}
 .approve,.funds_received{background:#1b5e20;color:#fff}

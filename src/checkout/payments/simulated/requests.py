@@ -73,7 +73,8 @@ def parse(model: type[B], raw: bytes) -> B:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
-        raise Problem(422, "invalid_request", f"{field}: {first['msg']}") from error
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise Problem(422, "invalid_request", f"{field}: {message}") from error
 
 
 async def read_limited(request: Request) -> bytes:
