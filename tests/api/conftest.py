@@ -1,13 +1,16 @@
 """The API over real HTTP, on a database of the test's own and the session's Temporal server."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 
 from checkout.api import database, engine
 from checkout.api.app import create_app
 from checkout.runtime.settings import Settings, load_settings
+from tests.support.gateway import API_KEY
 from tests.support.http import serve
 from tests.support.temporal import TemporalEnvironment, temporal_settings
 from tests.workflows.stage import Stage, stage_on
@@ -68,3 +71,26 @@ async def worker(stage: Stage) -> AsyncIterator[None]:
     """A worker with the real activities."""
     async with stage.worker():
         yield
+
+
+class Faults:
+    """What the gateway does wrong: ``await faults(operation, fault, …)``, until ``clear``."""
+
+    def __init__(self, gateway: aiohttp.ClientSession) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, operation: str, fault: str, **more: Any) -> None:
+        async with self._gateway.post("/faults", json={"operation": operation, "fault": fault, **more}) as answer:
+            assert answer.status < 300, await answer.text()
+
+    async def clear(self) -> None:
+        await (await self._gateway.delete("/faults")).release()
+
+
+@pytest.fixture
+async def faults(stage: Stage) -> AsyncIterator[Faults]:
+    """Faults of the gateway, which behaves again after the test."""
+    async with aiohttp.ClientSession(stage.gateway.url, headers={"Authorization": f"Bearer {API_KEY}"}) as session:
+        faults = Faults(session)
+        yield faults
+        await faults.clear()

@@ -12,7 +12,7 @@ import pytest
 from checkout.api import engine
 from checkout.payments.simulated.signature import HEADER, sign
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import WEBHOOK_SECRET
+from tests.api.conftest import WEBHOOK_SECRET, Faults
 from tests.api.problem import problem
 from tests.support.invariants import check_invariants
 from tests.support.shop import Basket
@@ -191,3 +191,27 @@ async def test_events_of_a_checkout_that_is_undone_change_nothing(
     assert (await buyer.get(shown["id"]))["state"] == "cancelled"
     await check_invariants(stage.engine, await stage.ledger())
     assert (await buyer.cart())["locked"] is False
+
+
+async def test_events_of_a_checkout_that_is_being_undone_change_nothing(
+    http: httpx.AsyncClient, stage: Stage, worker: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway does not take the cancel yet: the payment still waits for the buyer, and the checkout does not."""
+    buyer = Buyer(http, await stage.cart())
+    shown = await waiting(buyer)
+    payment = await payment_id(stage, shown)
+    await faults("cancel", "error")
+    with monkeypatch.context() as short:
+        short.setattr(engine, "UPDATE_WAIT", 0.5)
+        assert (await buyer.cancel(shown["id"])).json()["state"] == "compensating"
+    await decide(shown, "approve")
+    with monkeypatch.context() as away:
+        away.setattr(engine, "RPC_WAIT", 0.000001)
+        assert (await send(http, event(payment))).status_code == 200
+    await faults.clear()
+
+    async def cancelled() -> bool:
+        return bool((await buyer.get(shown["id"]))["state"] == "cancelled")
+
+    await eventually(cancelled, "it is undone once the gateway answers")
+    await check_invariants(stage.engine, await stage.ledger())

@@ -1,11 +1,9 @@
 """Refunds after the sale over HTTP: how much goes back, once, and what stock, order and gateway say afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -15,9 +13,8 @@ from checkout.domain import contract
 from checkout.domain.ids import refund_id, refund_workflow_id
 from checkout.runtime.settings import Settings
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import ADMIN_TOKEN
+from tests.api.conftest import ADMIN_TOKEN, Faults
 from tests.api.problem import problem
-from tests.support.gateway import API_KEY
 from tests.support.invariants import check_invariants
 from tests.support.waiting import eventually
 from tests.workflows.stage import Stage
@@ -86,19 +83,6 @@ async def sell(http: httpx.AsyncClient, stage: Stage, **lines: int) -> Sale:
 async def sale(http: httpx.AsyncClient, stage: Stage, worker: None) -> Sale:
     """Two mugs and a lamp, paid by card."""
     return await sell(http, stage)
-
-
-@pytest.fixture
-async def faults(stage: Stage) -> AsyncIterator[Any]:
-    """Faults of the gateway, by ``await faults(operation, fault, …)``."""
-    async with aiohttp.ClientSession(stage.gateway.url, headers={"Authorization": f"Bearer {API_KEY}"}) as session:
-
-        async def add(operation: str, fault: str, **more: Any) -> None:
-            async with session.post("/faults", json={"operation": operation, "fault": fault, **more}) as response:
-                assert response.status < 300, await response.text()
-
-        yield add
-        await (await session.delete("/faults")).release()
 
 
 async def test_in_parts_until_all_is_back(sale: Sale) -> None:
@@ -216,7 +200,7 @@ async def test_the_same_key_is_one_refund_and_another_body_is_refused(sale: Sale
 
 
 @pytest.mark.parametrize("fault", ["error", "lost"])
-async def test_a_gateway_that_fails_or_loses_its_answer_gives_back_once(sale: Sale, faults: Any, fault: str) -> None:
+async def test_a_gateway_that_fails_or_loses_its_answer_gives_back_once(sale: Sale, faults: Faults, fault: str) -> None:
     await faults("refund", fault, count=2)
     answer = await sale.refunded(lines=[{"sku": "MUG", "quantity": 1}], restock=True)
     [refund] = answer["refunds"]
@@ -269,7 +253,7 @@ async def test_without_a_worker_it_is_pending_and_goes_on_by_itself(
 
 
 async def test_one_that_was_terminated_goes_on_when_it_is_asked_for_again(
-    sale: Sale, stage: Stage, faults: Any, monkeypatch: pytest.MonkeyPatch
+    sale: Sale, stage: Stage, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await faults("refund", "error")
     monkeypatch.setattr(api_engine, "UPDATE_WAIT", 0.2)
@@ -285,8 +269,7 @@ async def test_one_that_was_terminated_goes_on_when_it_is_asked_for_again(
     handle = stage.client.get_workflow_handle(refund_workflow_id(sale.reference, refund_id(sale.reference, "k")))
     await handle.cancel()  # which is only noted
     await handle.terminate("by mistake")
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as session:
-        await (await session.delete(f"{stage.gateway.url}/faults")).release()
+    await faults.clear()
     assert (await sale.refund("k", amount=500)).status_code == 200
     assert await sale.kept() == sale.total - 500
     await sale.ended_well()

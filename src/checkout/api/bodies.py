@@ -99,7 +99,7 @@ def check(value: Any) -> None:
             raise Problem(
                 "card_number_refused",
                 "A card number must never be sent here: send the token that the payment provider made of it.",
-                errors=[FieldError(field, "looks like a card number; send a token")],
+                errors=[FieldError(field, "looks like a card number: leave it out; a payment takes a token")],
             )
     if errors:
         raise invalid(*errors)

@@ -39,7 +39,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "malformed_json": {"detail": "The body is not JSON: Expecting value at character 12."},
     "card_number_refused": {
-        "errors": [{"field": "payment.token", "message": "looks like a card number; send a token"}]
+        "errors": [
+            {"field": "payment.token", "message": "looks like a card number: leave it out; a payment takes a token"}
+        ]
     },
     "not_ready": {"detail": "Away: worker.", "checks": {"database": "ok", "temporal": "ok", "worker": "away"}},
     "unhealthy": {
