@@ -117,6 +117,7 @@ async def test_an_order_that_is_paid_or_nothing(stage: Stage) -> None:
                 return None
 
     await stage.shop.receive("MUG", 2 * SEEDS)  # enough for all to be sold
+    await stage.shop.receive("LAMP", SEEDS)
     ended = await asyncio.gather(*(one(seed) for seed in range(FIRST, FIRST + SEEDS)))
     counts = Counter(f"{what}: {state}" for what, state in filter(None, ended))
     sys.stdout.write(f"\nin the second of the deadline: {dict(sorted(counts.items()))}\n")
