@@ -24,7 +24,7 @@ from checkout.activities.refund import Refunding
 from checkout.activities.repair import Repairing
 from checkout.activities.stock_commit import StockCommit
 from checkout.activities.unowed import Unowed
-from checkout.activities.webhooks import Webhooks
+from checkout.activities.webhooks import KEPT, Webhooks
 from checkout.domain.contract import TASK_QUEUE
 from checkout.listeners.registry import NOBODY, Listeners, Shop
 from checkout.payments.port import Gateway
@@ -56,10 +56,12 @@ def create_activities(
     listeners: Listeners = NOBODY,
     mailer: Mailer | None = None,
     outgoing: Outgoing = PUBLIC,
+    webhooks_kept: timedelta = KEPT,
 ) -> list[Callable[..., Any]]:
     """Every activity, on the database, the payment gateway and the price rules that it uses.
 
-    ``listeners`` hear of the checkouts' events, and send e-mails by the ``mailer``; webhooks go ``outgoing``.
+    ``listeners`` hear of the checkouts' events, and send e-mails by the ``mailer``; webhooks go ``outgoing``, and
+    are kept for so long after their end.
     """
     validation = CartValidation(sessions, listeners)
     reservation = InventoryReservation(sessions)
@@ -70,7 +72,7 @@ def create_activities(
     check = PaymentCheck(sessions, gateway)
     commit = StockCommit(sessions, listeners)
     refunding = Refunding(sessions, gateway)
-    webhooks = Webhooks(sessions, outgoing, listeners)
+    webhooks = Webhooks(sessions, outgoing, listeners, webhooks_kept)
     reconciling = Reconciling(sessions, gateway)
     repairing = Repairing(sessions, gateway)
     return [

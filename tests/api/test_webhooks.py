@@ -1,5 +1,6 @@
 """/admin/webhooks over HTTP: endpoints with a secret that is shown once, URLs that are refused, the log, a resend."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from checkout.api.app import create_app
 from checkout.domain.events import CheckoutCompleted
 from checkout.listeners import Listeners
 from checkout.runtime.settings import Settings
+from checkout.store import webhook_endpoints
 from tests.api.conftest import ADMIN_TOKEN
 from tests.api.problem import problem
 from tests.support.http import serve
@@ -60,6 +62,19 @@ async def add(admin: httpx.AsyncClient, url: str = PUBLIC_URL, **more: Any) -> d
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+async def test_so_many_and_no_more(admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of those that are added at once."""
+    monkeypatch.setattr(webhook_endpoints, "MOST", 2)
+    made = await asyncio.gather(*(admin.post("/admin/webhooks", json={"url": PUBLIC_URL}) for _ in range(4)))
+    assert sorted(answer.status_code for answer in made) == [201, 201, 409, 409]
+    refused = problem(await admin.post("/admin/webhooks", json={"url": PUBLIC_URL}), 409, "too_many_webhooks")
+    assert refused["context"] == {"max_endpoints": 2}
+    assert "remove one" in refused["detail"]
+    first = (await admin.get("/admin/webhooks")).json()["items"][0]["id"]
+    assert (await admin.delete(f"/admin/webhooks/{first}")).status_code == 200
+    await add(admin)
 
 
 async def test_the_secret_is_shown_once(admin: httpx.AsyncClient) -> None:

@@ -90,4 +90,19 @@ SELECT 'h' || n, ARRAY[now()], now() + n * interval '1 second' FROM generate_ser
 INSERT INTO minute_counts (minute, name, number)
 SELECT now() - n * interval '1 minute', 'limited', 1 FROM generate_series(1, 10000) n;
 
+INSERT INTO webhook_endpoints (id, url, secret)
+SELECT 'w' || n, 'https://shop.example', 's' FROM generate_series(0, 49) n;
+
+INSERT INTO webhook_deliveries (id, endpoint_id, event_id, event, checkout_id, body, status, ended_at, failing_since)
+SELECT 'd' || n, 'w' || n % 50, 'e' || n, 'checkout.completed', 'c', '{}',
+    CASE WHEN n % 100 = 0 THEN 'pending' WHEN n % 100 = 1 THEN 'failed' ELSE 'delivered' END,
+    CASE WHEN n % 100 > 0 THEN now() - n * interval '1 minute' END, now() - n * interval '1 minute'
+FROM generate_series(1, 10000) n;
+
+INSERT INTO webhook_attempts (delivery_id, number)
+SELECT id, 1 FROM webhook_deliveries;
+
+INSERT INTO listener_troubles (delivery_id, listener, event, checkout_id, attempts, error, failing_since)
+SELECT 'd' || n, 'l', 'checkout.completed', 'c', 1, 'e', now() - n * interval '1 minute' FROM generate_series(1, 5000) n;
+
 ANALYZE;

@@ -1,19 +1,22 @@
 """In a big shop every statement of a purchase finds its rows by an index, and so costs what it does in a small one."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from checkout.domain.webhooks import DeliveryStatus
 from checkout.runtime.database import Sessions
-from checkout.store import carts, counts, idempotency, inconsistent, rate_limits
+from checkout.store import carts, counts, idempotency, inconsistent, rate_limits, webhooks
 from checkout.store.catalogue import get_product
 from checkout.store.checkouts import read_checkout, read_running_checkout
 from checkout.store.inspecting import inspect_checkout
 from checkout.store.orders import list_orders, read_order
 from checkout.store.owner import Owner
 from checkout.store.pricing import EURO_PRICES
+from checkout.store.webhook_endpoints import list_deliveries
 from tests.activities.checking_out import CheckingOut, refusal
 from tests.support.shop import ADDRESS, Shop
 from tests.support.statements import sent
@@ -68,6 +71,13 @@ async def test_no_statement_reads_a_whole_table(
             await counts.add(session, {counts.Counted.LIMITED: 1})
             await counts.read(session, 24)
             await counts.forget_old(session)
+            await webhooks.forget_old(session, timedelta(days=30))
+            await webhooks.end_listener_trouble(session, "d")
+            for status in DeliveryStatus:
+                await list_deliveries(
+                    session, endpoint_id=None, status=status, after=(datetime.now(UTC), "d"), limit=50
+                )
+            await list_deliveries(session, endpoint_id="w7", status=None, after=None, limit=50)
 
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute(BIG_SHOP.read_bytes())

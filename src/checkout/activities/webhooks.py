@@ -29,6 +29,9 @@ from checkout.store import webhooks
 
 log = structlog.get_logger(__name__)
 
+#: How long deliveries are kept after their end.
+KEPT = timedelta(days=30)
+
 T = TypeVar("T")
 
 
@@ -39,11 +42,13 @@ class Webhooks:
     sessions: Sessions
     outgoing: Outgoing
     listeners: Listeners = NOBODY
+    kept: timedelta = KEPT
 
     @phase_activity(contract.PLAN_WEBHOOKS)
     async def plan(self, given: Telling) -> Planned:
-        """Keep a delivery for each endpoint that wants the event now."""
+        """Keep a delivery for each endpoint that wants the event now; those of old are forgotten meanwhile."""
         event = event_of(given.event, given.facts)
+        await self._store(lambda session: webhooks.forget_old(session, self.kept))
         return Planned(await self._store(lambda session: webhooks.plan(session, event, body_of(event))))
 
     @phase_activity(contract.DELIVER_WEBHOOK)

@@ -69,6 +69,7 @@ KINDS: dict[str, Kind] = {
     "refund_refused": Kind(409, "Refund refused"),
     # What ops do about it.
     "not_refused": Kind(409, "Not refused by the gateway"),
+    "too_many_webhooks": Kind(409, "Too many webhook endpoints"),
     "nothing_to_retry": Kind(409, "Nothing to retry"),
     "workflow_gone": Kind(409, "Workflow gone"),
     # What is away.

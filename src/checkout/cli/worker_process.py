@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -55,6 +56,7 @@ async def run_worker(settings: Settings, ready_file: Path | None = None) -> None
                     listeners=listeners,
                     mailer=mailer_of(settings),
                     outgoing=outgoing_of(settings),
+                    webhooks_kept=timedelta(days=settings.webhook_log_days),
                 )
                 worker = create_worker(client, activities, task_queue=settings.temporal_task_queue)
                 async with _scheduled(client, settings):

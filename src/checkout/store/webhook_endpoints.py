@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from checkout.domain.errors import DefiniteFailure
 from checkout.domain.webhooks import DeliveryStatus
 from checkout.store.errors import NotFound
 from checkout.store.tables import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
+#: So many there may be: each is asked for with every event of every checkout.
+MOST = 50
+#: Those who add wait for each other at this advisory lock.
+_ADD_LOCK = 0x3_0C_4E_C0
 #: For so long a secret that was replaced still signs.
 OVERLAP = timedelta(hours=24)
 
@@ -43,7 +48,11 @@ async def read_endpoint(session: AsyncSession, endpoint_id: str) -> WebhookEndpo
 
 
 async def add_endpoint(session: AsyncSession, url: str, description: str, events: list[str]) -> WebhookEndpoint:
-    """A new one, with a secret of its own."""
+    """A new one, with a secret of its own. Raises DefiniteFailure ``too_many_webhooks``."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADD_LOCK})
+    if int((await session.execute(select(func.count()).select_from(WebhookEndpoint))).scalar_one()) >= MOST:
+        detail = f"there are {MOST} endpoints, as many as may be: remove one, or have one pass events on to others"
+        raise DefiniteFailure("too_many_webhooks", detail, {"max_endpoints": MOST})
     endpoint = WebhookEndpoint(
         id=new_endpoint_id(), url=url, description=description, events=events, secret=new_secret()
     )

@@ -1,6 +1,7 @@
 """Outgoing webhooks as workers send them: who wants an event, what is sent, and what came of it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from checkout.domain.events import Event
 from checkout.domain.webhooks import delivery_id
@@ -36,6 +37,13 @@ async def plan(session: Session, event: Event, body: str) -> list[str]:
             },
         )
     return [row["id"] for row in await _PLANNED.rows(session, parameters)]
+
+
+async def forget_old(session: Session, kept: timedelta) -> None:
+    """Drop deliveries that have ended so long ago, or whose workflow is gone since; some at a time: more than a new
+    event makes.
+    """
+    await _FORGET_OLD.run(session, {"kept": kept})
 
 
 async def sending(session: Session, delivery: str) -> Sending | str:
@@ -93,7 +101,8 @@ async def count_behind(session: Session, seconds: int) -> tuple[int, int, int]:
 async def note_listener_trouble(
     session: Session, delivery: str, *, listener: str, event: Event, attempts: int, error: str
 ) -> None:
-    """A listener did not hear at this attempt."""
+    """A listener did not hear at this attempt. What others have not heard for a week they never will."""
+    await _FORGET_TROUBLES.run(session, {})
     parameters = {"event": event.NAME, "checkout_id": event.checkout_id, "attempts": attempts, "error": error}
     await _TROUBLE.run(session, {"id": delivery, "listener": listener, **parameters})
 
@@ -128,6 +137,16 @@ _PLAN = Statement("""
 INSERT INTO webhook_deliveries (id, endpoint_id, event_id, event, checkout_id, body)
 SELECT :id, e.id, :event_id, :event, :checkout_id, :body FROM webhook_endpoints e WHERE e.id = :endpoint_id
 ON CONFLICT DO NOTHING
+""")
+_FORGET_OLD = Statement("""
+WITH ended AS (
+    SELECT id FROM webhook_deliveries WHERE ended_at < now() - CAST(:kept AS interval)
+    ORDER BY ended_at LIMIT 100 FOR UPDATE SKIP LOCKED
+), orphaned AS (
+    SELECT id FROM webhook_deliveries WHERE status = 'pending' AND failing_since < now() - CAST(:kept AS interval)
+    ORDER BY failing_since LIMIT 100 FOR UPDATE SKIP LOCKED
+)
+DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM ended UNION ALL SELECT id FROM orphaned)
 """)
 _SENDING = Statement("""
 SELECT d.endpoint_id, d.event_id, d.checkout_id, d.body, d.attempts, d.status, e.url, e.enabled,
@@ -165,18 +184,25 @@ _DISABLE = Statement("""
 UPDATE webhook_endpoints SET enabled = false, disabled_reason = :reason, updated_at = now() WHERE id = :id AND enabled
 RETURNING id
 """)
-# A listener is given up after three days: what failed for longer is no backlog any more, its workflow says Failed.
+# All are given up after three days: what failed for longer is no backlog any more, its workflow has failed or is gone.
 _BEHIND = Statement("""
 SELECT (SELECT count(*) FROM listener_troubles
         WHERE failing_since > now() - interval '74 hours'
             AND failing_since < now() - make_interval(secs => :seconds)) AS listeners,
     (SELECT count(*) FROM webhook_deliveries
-        WHERE status = 'pending' AND failing_since < now() - make_interval(secs => :seconds)) AS deliveries,
+        WHERE status = 'pending' AND failing_since > now() - interval '74 hours'
+            AND failing_since < now() - make_interval(secs => :seconds)) AS deliveries,
     (SELECT count(*) FROM webhook_endpoints WHERE NOT enabled AND disabled_reason IS NOT NULL) AS disabled
 """)
 _TROUBLE = Statement("""
 INSERT INTO listener_troubles AS t (delivery_id, listener, event, checkout_id, attempts, error)
 VALUES (:id, :listener, :event, :checkout_id, :attempts, :error)
 ON CONFLICT (delivery_id) DO UPDATE SET attempts = excluded.attempts, error = excluded.error
+""")
+_FORGET_TROUBLES = Statement("""
+DELETE FROM listener_troubles WHERE delivery_id IN (
+    SELECT delivery_id FROM listener_troubles WHERE failing_since < now() - interval '7 days'
+    ORDER BY failing_since LIMIT 100 FOR UPDATE SKIP LOCKED
+)
 """)
 _END_TROUBLE = Statement("DELETE FROM listener_troubles WHERE delivery_id = :id")

@@ -27,7 +27,9 @@ class Webhooks:
         return models.WebhookEndpoints(items=[models.WebhookEndpoint(**_shown(one)) for one in found])
 
     async def add(self, wanted: models.NewEndpoint) -> models.EndpointWithSecret:
-        """A new one, with its secret. Raises Problem ``validation_failed`` for a URL that nothing may be sent to."""
+        """A new one, with its secret. Raises Problem ``validation_failed`` for a URL that nothing may be sent to,
+        DefiniteFailure ``too_many_webhooks``.
+        """
         await self._check(wanted.url)
         endpoint = await self._database.write(
             lambda session: webhook_endpoints.add_endpoint(

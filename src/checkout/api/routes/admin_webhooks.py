@@ -27,7 +27,7 @@ async def endpoints(
     return await webhooks.endpoints()
 
 
-@router.post("", status_code=201, summary="Add an endpoint", responses=problems(*CHANGING))
+@router.post("", status_code=201, summary="Add an endpoint", responses=problems(*CHANGING, "too_many_webhooks"))
 async def add(body: models.NewEndpoint, acting: ActingDep, webhooks: WebhooksDep) -> models.EndpointWithSecret:
     """Events that happen from now on are sent there, signed with the secret that is shown here, and never again."""
     async with acting("add_webhook", body.url):

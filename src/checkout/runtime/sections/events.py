@@ -103,6 +103,13 @@ class EventSettings(BaseSettings):
     webhook_allow_http: bool = setting(
         False, "Whether webhooks may go without TLS (`checkout dev`: they may)", "true or false"
     )
+    webhook_log_days: int = setting(
+        30,
+        "Days for which deliveries of webhooks are kept after their end, with what was answered",
+        "whole days, 4 to 3650",
+        ge=4,  # what is still tried, for three days, is no older
+        le=3650,
+    )
     events_behind_after: int = seconds(
         900, "Seconds for which a listener or a webhook may fail before `/health/checkout` says so", 259_200
     )

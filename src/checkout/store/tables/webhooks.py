@@ -45,6 +45,8 @@ class WebhookDelivery(Table, table=True):
         Index("uq_webhook_deliveries_once", "event_id", "endpoint_id", unique=True),
         Index("ix_webhook_deliveries_endpoint_id", "endpoint_id", "created_at", "id"),
         Index("ix_webhook_deliveries_created_at", "created_at", "id"),
+        Index("ix_webhook_deliveries_status", "status", "created_at", "id"),
+        Index("ix_webhook_deliveries_ended_at", "ended_at", postgresql_where="ended_at IS NOT NULL"),
         Index("ix_webhook_deliveries_pending", "failing_since", postgresql_where="status = 'pending'"),
     )
 
