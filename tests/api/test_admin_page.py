@@ -173,6 +173,7 @@ async def test_the_list_filters_pages_and_lives(http: httpx.AsyncClient, stage: 
         await search.fill("chk_none_none")
         await search.press("Enter")
         await expect(page.get_by_role("alert")).to_have_text("There is no such checkout.")
+        await expect(page.get_by_role("main").get_by_text("…", exact=True)).to_have_count(0)
 
 
 async def test_a_checkout_is_looked_at_and_released(http: httpx.AsyncClient, stage: Stage, api_url: str) -> None:

@@ -144,6 +144,27 @@ async def test_what_cannot_be_released_says_where_it_stands(http: httpx.AsyncCli
     assert ("ada", "retry", "", "operator_required") in await log_of(http, completed)
 
 
+async def test_what_an_act_has_to_say_is_named(http: httpx.AsyncClient, stage: Stage) -> None:
+    """Who releases says why; who resolves, also what people did. Nothing is done without, and nothing in the log."""
+    buyer = Buyer(http, await stage.cart())
+    checkout = await buyer.started()
+    cases: list[tuple[str, Any, tuple[str, ...]]] = [
+        ("release", {}, ("reason",)),
+        ("release", {"reason": " "}, ("reason",)),
+        ("release", {"reason": "x" * 501}, ("reason",)),
+        ("release", {**WHY, "force": True}, ("force",)),
+        ("resolve", {"compensation": "void_payment"}, ("reason", "done")),
+        ("resolve", {**BY_HAND, "done": ""}, ("done",)),
+        ("resolve", {**BY_HAND, "compensation": "release_stock"}, ("compensation",)),
+        ("retry", {"reason": "x"}, ("reason",)),
+    ]
+    for action, body, fields in cases:
+        problem(await act(http, checkout, action, body), 422, "validation_failed", *fields)
+    assert (await buyer.get(checkout))["state"] == "awaiting_payment"
+    assert await log_of(http, checkout) == []
+    assert (await buyer.cancel(checkout)).status_code == 200
+
+
 async def test_what_waits_for_its_next_attempt_is_tried_at_once(http: httpx.AsyncClient, stage: Stage) -> None:
     await fault(stage, "capture", fault="error")
     run = await stage.launch(token="tok_visa")

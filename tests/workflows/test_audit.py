@@ -8,15 +8,25 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from temporalio.api.command.v1 import Command, FailWorkflowExecutionCommandAttributes
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.api.enums.v1 import CommandType
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    PollWorkflowTaskQueueRequest,
+    RespondWorkflowTaskCompletedRequest,
+)
 from temporalio.client import WorkflowFailureError
 
 from checkout.domain import contract
 from checkout.domain.audit import WORKFLOW_TERMINATED, Fate, Remedy
 from checkout.domain.contract import ActivityContract
+from checkout.domain.events import CheckoutFailed
 from checkout.domain.reconciliation import FindingKind
 from checkout.domain.words import Outcome, Phase, State
+from checkout.listeners import Listeners
 from checkout.runtime import runs
 from checkout.runtime.schedules import keep_schedules, recurring
 from checkout.runtime.settings import load_settings
@@ -24,6 +34,7 @@ from checkout.workflows.start import start_options
 from tests.support.backup import backed_up, restored
 from tests.support.invariants import check_invariants
 from tests.support.waiting import eventually
+from tests.workflows.ears import Ear, ear
 from tests.workflows.engine import Run
 from tests.workflows.fakes import Gate
 from tests.workflows.faults import Around, waits
@@ -119,6 +130,51 @@ async def _delete(stage: Stage, run: Run) -> None:
         return await runs.fate_of(stage.client, run.handle.id, which.run_id, "") is Fate.UNKNOWN
 
     await eventually(forgotten, "Temporal has deleted it")
+
+
+async def test_one_that_failed_and_closed_nothing(stage: Stage) -> None:
+    """A defect that nobody foresaw ended the run, and what it held is still held."""
+    async with stage.worker():
+        run, _ = await stage.start(token=APPROVAL)
+    await run.handle.signal(contract.RETRY)
+    service, namespace = stage.client.workflow_service, stage.client.namespace
+    task = await service.poll_workflow_task_queue(
+        PollWorkflowTaskQueueRequest(namespace=namespace, task_queue=TaskQueue(name=stage.task_queue))
+    )
+    assert task.workflow_execution.run_id == run.handle.result_run_id
+    failure = FailWorkflowExecutionCommandAttributes(failure=Failure(message="a defect"))
+    fails = Command(
+        command_type=CommandType.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
+        fail_workflow_execution_command_attributes=failure,
+    )
+    await service.respond_workflow_task_completed(
+        RespondWorkflowTaskCompletedRequest(namespace=namespace, task_token=task.task_token, commands=[fails])
+    )
+    assert (await stage.row(run))["state"] == "requires_action"
+    async with stage.worker():
+        [one] = (await audit(stage)).begun
+        assert (one.checkout_id, one.fate) == (run.checkout.checkout_id, Fate.FAILED)
+    await assert_ended(stage, run, State.FAILED, WORKFLOW_TERMINATED, Phase.PAYMENT_AUTHORIZATION)
+
+
+async def test_listeners_hear_of_a_repair_once(stage: Stage) -> None:
+    """As they would have of the checkout's own workflow, also where that had told of its beginning."""
+    hears = Ear()
+    stage.listeners = Listeners((ear(CheckoutFailed, hears),))
+    async with stage.worker():
+        run, _ = await stage.start()
+        await run.handle.terminate("by ops")
+        assert len((await audit(stage)).begun) == 1
+
+        async def heard() -> bool:
+            return bool(hears.heard)
+
+        await eventually(heard, "the listener hears of it")
+        assert (await audit(stage)).begun == []
+    [event] = hears.events
+    assert isinstance(event, CheckoutFailed)
+    assert (event.checkout_id, event.outcome) == (run.checkout.checkout_id, Outcome.FAILED)
+    await assert_ended(stage, run, State.FAILED, WORKFLOW_TERMINATED, Phase.PAYMENT_AUTHORIZATION)
 
 
 async def test_timed_out(stage: Stage) -> None:

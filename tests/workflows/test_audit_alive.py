@@ -1,6 +1,7 @@
 """What the audit leaves alone: all that is alive, however it looks. Where Temporal is mute, nothing is decided."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,23 @@ async def test_a_worker_that_is_away_for_long(stage: Stage) -> None:
     await stage.shop.execute("UPDATE checkouts SET expires_at = now() - interval '2 hours'")
     async with stage.worker():
         assert (await audit(stage)).begun == []
+        assert (await stage.pay(run)).state is State.COMPLETED
+        await run.handle.result()
+    await assert_ended(stage, run, State.COMPLETED)
+
+
+async def test_a_worker_that_stands_still_beside_one_that_audits(stage: Stage) -> None:
+    """Nobody takes the checkout's tasks, and the audit has a worker: it finds the checkout as it was."""
+    async with stage.worker():
+        run, _ = await stage.start()
+    await stage.shop.execute("UPDATE checkouts SET expires_at = now() - interval '2 hours'")
+    before = await stage.row(run)
+    beside = replace(stage, task_queue=f"{stage.task_queue}-audits")
+    async with beside.worker():
+        found = await audit(beside)
+        assert (found.open, found.begun, found.repairing) == (1, [], 0)
+    assert await stage.row(run) == before
+    async with stage.worker():
         assert (await stage.pay(run)).state is State.COMPLETED
         await run.handle.result()
     await assert_ended(stage, run, State.COMPLETED)

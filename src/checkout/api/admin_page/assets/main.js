@@ -110,6 +110,7 @@ function frame(me) {
       if (refusal.name === "AbortError" || of !== view) return;
       if (!(refusal instanceof Refusal)) throw refusal;
       main.querySelector(".failed")?.remove();
+      for (const one of main.querySelectorAll("section > div")) if (one.textContent === "…") one.replaceChildren();
       main.prepend(h("p", { className: "failed error", role: "alert" }, refusal.message));
     }
   }
