@@ -6,16 +6,18 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from checkout.api import database, engine
 from checkout.api.app import create_app
 from checkout.runtime.settings import Settings, load_settings
-from tests.support.gateway import API_KEY
+from tests.support.gateway import API_KEY, GatewayServer
 from tests.support.http import serve
 from tests.support.temporal import TemporalEnvironment, temporal_settings
 from tests.workflows.stage import Stage, stage_on
 
 ADMIN_TOKEN = "admin-token-of-the-tests"
+VIEWER_TOKEN = "viewer-token-of-the-tests"
 WEBHOOK_SECRET = "webhook-secret-of-the-tests"
 SECRET_KEY = "secret-key-of-the-tests-" + "x" * 40
 
@@ -40,9 +42,16 @@ def api_settings(database_url: str, temporal_env: TemporalEnvironment) -> Settin
         temporal_task_queue=temporal_env.task_queue,
         secret_key=SECRET_KEY,
         admin_token=ADMIN_TOKEN,
+        admin_tokens=f"ada:viewer:{VIEWER_TOKEN}",
         gateway_webhook_secret=WEBHOOK_SECRET,
         return_url="https://shop.example/back?checkout={checkout_id}",
     )
+
+
+def beside_the_gateway(settings: Settings, stage: Stage) -> Settings:
+    """Settings of an API that asks the stage's gateway."""
+    assert isinstance(stage.gateway, GatewayServer)
+    return settings.model_copy(update={"gateway_url": stage.gateway.url, "gateway_api_key": SecretStr(API_KEY)})
 
 
 @pytest.fixture

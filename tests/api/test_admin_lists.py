@@ -4,10 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from checkout.api.admin.audit import Acting
-from checkout.api.app import create_app
 from checkout.api.cursor import encode
 from checkout.api.database import Database
 from checkout.api.problems import Problem
@@ -15,13 +13,11 @@ from checkout.api.security import Admin
 from checkout.domain.words import Role
 from checkout.runtime.settings import Settings
 from tests.api.buyer import Buyer
-from tests.api.conftest import ADMIN_TOKEN
+from tests.api.conftest import ADMIN_TOKEN, VIEWER_TOKEN
 from tests.api.problem import problem
-from tests.support.http import serve
 from tests.workflows.stage import Stage
 
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-VIEWER_TOKEN = "viewer-token-of-the-tests"
 VIEWER = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
 
 
@@ -67,17 +63,14 @@ async def test_ops_list_page_and_filter(http: httpx.AsyncClient, stage: Stage) -
     assert late["stuck_reason"].startswith("its deadline passed at 2")
 
 
-async def test_viewers_look_and_sessions_do_not(api_settings: Settings) -> None:
-    settings = api_settings.model_copy(update={"admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}")})
-    with serve(create_app(settings)) as url:
-        async with httpx.AsyncClient(base_url=url, timeout=120) as http:
-            for path in ("/admin/checkouts", "/admin/actions"):
-                assert (await http.get(path, headers=VIEWER)).status_code == 200
-                problem(await http.get(path), 401, "token_missing")
-                session = (await http.post("/carts", json={"currency": "EUR"})).json()["session_token"]
-                refused = await http.get(path, headers={"Authorization": f"Bearer {session}"})
-                problem(refused, 403, "admin_required")
-            problem(await http.get("/orders", headers=VIEWER), 403, "session_required")
+async def test_viewers_look_and_sessions_do_not(http: httpx.AsyncClient) -> None:
+    for path in ("/admin/checkouts", "/admin/actions"):
+        assert (await http.get(path, headers=VIEWER)).status_code == 200
+        problem(await http.get(path), 401, "token_missing")
+        session = (await http.post("/carts", json={"currency": "EUR"})).json()["session_token"]
+        refused = await http.get(path, headers={"Authorization": f"Bearer {session}"})
+        problem(refused, 403, "admin_required")
+    problem(await http.get("/orders", headers=VIEWER), 403, "session_required")
 
 
 async def test_what_is_wrong_with_a_query_is_named(http: httpx.AsyncClient) -> None:

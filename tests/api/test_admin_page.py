@@ -10,18 +10,15 @@ import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
-from pydantic import SecretStr
 
 from checkout.api import admin_page
 from checkout.api.app import create_app
 from checkout.runtime.settings import Settings
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import ADMIN_TOKEN
+from tests.api.conftest import ADMIN_TOKEN, VIEWER_TOKEN, beside_the_gateway
 from tests.api.test_admin_checkout import fault
 from tests.api.test_admin_repairs import log_of, refused_by_the_gateway
-from tests.api.test_diagnosis import VIEWER_TOKEN
 from tests.support.browser import browser
-from tests.support.gateway import API_KEY, GatewayServer
 from tests.support.http import serve, steady_port
 from tests.workflows.stage import Stage
 
@@ -39,15 +36,7 @@ def patient_browser() -> None:
 
 @pytest.fixture
 def api_settings(api_settings: Settings, stage: Stage) -> Settings:
-    assert isinstance(stage.gateway, GatewayServer)
-    return api_settings.model_copy(
-        update={
-            "gateway_url": stage.gateway.url,
-            "gateway_api_key": SecretStr(API_KEY),
-            "admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}"),
-            "temporal_ui_url": "https://temporal.example",
-        }
-    )
+    return beside_the_gateway(api_settings, stage).model_copy(update={"temporal_ui_url": "https://temporal.example"})
 
 
 @asynccontextmanager

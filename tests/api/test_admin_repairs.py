@@ -4,7 +4,6 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
@@ -13,9 +12,8 @@ from checkout.api import engine
 from checkout.domain import contract
 from checkout.domain.ids import workflow_id
 from checkout.domain.words import State
-from checkout.runtime.settings import Settings
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import ADMIN_TOKEN
+from tests.api.conftest import ADMIN_TOKEN, VIEWER_TOKEN
 from tests.api.problem import problem
 from tests.api.test_admin_checkout import fault, inspected
 from tests.support.invariants import check_invariants
@@ -25,17 +23,11 @@ from tests.workflows.faults import waits
 from tests.workflows.stage import Stage
 
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-VIEWER_TOKEN = "viewer-token-of-the-tests"
 VIEWER = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
 WHY = {"reason": "the buyer called"}
 BY_HAND = {"compensation": "void_payment", "reason": "the gateway lost it", "done": "voided on its own pages"}
 
 pytestmark = pytest.mark.usefixtures("worker")
-
-
-@pytest.fixture
-def api_settings(api_settings: Settings) -> Settings:
-    return api_settings.model_copy(update={"admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}")})
 
 
 async def act(

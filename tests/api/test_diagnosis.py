@@ -5,10 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from checkout.api import engine
+from checkout.api import engine, temporal_health
 from checkout.api.admin import gateway_health
 from checkout.api.admin.findings import Evidence, findings
 from checkout.api.admin.inspecting import Inspecting
@@ -18,29 +17,20 @@ from checkout.payments.port import Gateway
 from checkout.runtime.settings import Settings
 from checkout.store.inconsistent import CODES
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import ADMIN_TOKEN
+from tests.api.conftest import ADMIN_TOKEN, VIEWER_TOKEN, beside_the_gateway
 from tests.api.problem import problem
 from tests.api.test_admin_checkout import fault
-from tests.support.gateway import API_KEY, GatewayServer
+from tests.support.gateway import GatewayServer
 from tests.support.waiting import eventually
 from tests.workflows.stage import Stage
 
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-VIEWER_TOKEN = "viewer-token-of-the-tests"
 VIEWER = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
 
 
 @pytest.fixture
 def api_settings(api_settings: Settings, stage: Stage) -> Settings:
-    """The API asks the stage's gateway."""
-    assert isinstance(stage.gateway, GatewayServer)
-    return api_settings.model_copy(
-        update={
-            "gateway_url": stage.gateway.url,
-            "gateway_api_key": SecretStr(API_KEY),
-            "admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}"),
-        }
-    )
+    return beside_the_gateway(api_settings, stage)
 
 
 async def age(stage: Stage, checkout: str) -> None:
@@ -150,7 +140,7 @@ async def test_no_worker_and_no_workflow(
     http: httpx.AsyncClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "QUERY_WAIT", 1)
-    monkeypatch.setattr(engine, "POLLER_SILENCE", engine.POLLER_SILENCE * 0)
+    monkeypatch.setattr(temporal_health, "POLLER_SILENCE", temporal_health.POLLER_SILENCE * 0)
     run = await stage.launch()
     # There is no row yet: Temporal alone knows of it.
     found = await diagnosed(http, run.checkout.cart_id)

@@ -16,6 +16,7 @@ from checkout.api import engine as module
 from checkout.api.calls import TASK_PAUSE, Ended, StillRunning, is_certain
 from checkout.api.engine import Engine
 from checkout.api.problems import Problem
+from checkout.api.temporal_health import TemporalHealth
 from checkout.domain import contract
 from checkout.domain.ids import new_cart_id, new_checkout_id, new_session_id, workflow_id
 from checkout.domain.messages import CancelRequest, CheckoutInput, ExtendRequest, PayRequest
@@ -228,7 +229,7 @@ async def test_a_task_that_a_worker_took_and_left_is_no_failure_of_the_code(
         return (await client.count_workflows(query)).count == 1
 
     await eventually(lambda: reported("= 'category=WorkflowTaskTimedOut'"), "the task has timed out")
-    assert await engine.count_failing() == 0
+    assert await TemporalHealth(temporal_env.client, temporal_env.task_queue).count_failing() == 0
     await client.get_workflow_handle(workflow_id(cart)).terminate()
 
 
@@ -260,7 +261,8 @@ async def test_what_is_given_up_leaves_nothing_for_the_log(
 async def test_temporal_away_is_503_within_its_time() -> None:
     client = await connect(load_settings(temporal_address="127.0.0.1:9"), lazy=True)
     engine = Engine(client, "nowhere")
-    for call in (engine.latest_run(CART), engine.worker_polling(), engine.start(checkout(CART))):
+    health = TemporalHealth(client, "nowhere")
+    for call in (engine.latest_run(CART), health.worker_polling(), engine.start(checkout(CART))):
         with pytest.raises(Problem) as away:
             await call
         assert (away.value.code, away.value.status) == ("temporal_unavailable", 503)

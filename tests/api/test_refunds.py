@@ -6,26 +6,18 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from checkout.api import engine as api_engine
 from checkout.domain import contract
 from checkout.domain.ids import refund_id, refund_workflow_id
-from checkout.runtime.settings import Settings
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import ADMIN_TOKEN, Faults
+from tests.api.conftest import ADMIN_TOKEN, VIEWER_TOKEN, Faults
 from tests.api.problem import problem
 from tests.support.invariants import check_invariants
 from tests.support.waiting import eventually
 from tests.workflows.stage import Stage
 
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-VIEWER_TOKEN = "viewer-token-of-the-tests"
-
-
-@pytest.fixture
-def api_settings(api_settings: Settings) -> Settings:
-    return api_settings.model_copy(update={"admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}")})
 
 
 @dataclass

@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -25,11 +24,10 @@ from checkout.cli.main import app
 from checkout.runtime.settings import Settings
 from checkout.runtime.stack import STACK_FILE, hold, write_private
 from tests.api.buyer import Buyer, card
-from tests.api.conftest import ADMIN_TOKEN
+from tests.api.conftest import ADMIN_TOKEN, VIEWER_TOKEN, beside_the_gateway
 from tests.api.test_admin_checkout import fault
-from tests.api.test_diagnosis import VIEWER_TOKEN, age
+from tests.api.test_diagnosis import age
 from tests.support.dev import PATIENCE
-from tests.support.gateway import API_KEY, GatewayServer
 from tests.support.http import serve, steady_port
 from tests.support.waiting import eventually
 from tests.workflows.stage import Stage
@@ -39,14 +37,7 @@ NOWHERE = {"CHECKOUT_DATA_DIR": "/nonexistent", "CHECKOUT_ADMIN_TOKEN": ADMIN_TO
 
 @pytest.fixture
 def api_settings(api_settings: Settings, stage: Stage) -> Settings:
-    assert isinstance(stage.gateway, GatewayServer)
-    return api_settings.model_copy(
-        update={
-            "gateway_url": stage.gateway.url,
-            "gateway_api_key": SecretStr(API_KEY),
-            "admin_tokens": SecretStr(f"ada:viewer:{VIEWER_TOKEN}"),
-        }
-    )
+    return beside_the_gateway(api_settings, stage)
 
 
 @pytest.fixture(autouse=True)

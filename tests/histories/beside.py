@@ -11,7 +11,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from checkout.api.engine import Engine
+from checkout.api.beside import Beside as Workflows
 from checkout.domain import contract
 from checkout.domain.events import CheckoutCompleted, WebhookDisabled
 from checkout.domain.ids import new_attempt_id, new_cart_id, new_checkout_id, refund_id, unowed_workflow_id
@@ -138,14 +138,14 @@ def _unowed(*returning: Around, more: bool = False) -> Any:
         run, payment, bank = await _late_money(stage)
         gate = Gate()
         stage.faults.then(contract.RETURN_UNOWED, *(waits(gate) if more else returning))
-        engine = Engine(stage.client, stage.task_queue)
+        workflows = Workflows(stage.client, stage.task_queue)
         attempt = str(await stage.shop.execute("SELECT id FROM payment_attempts"))
         unowed = UnowedInput(payment, run.checkout.checkout_id, attempt)
-        await engine.return_unowed(unowed)
+        await workflows.return_unowed(unowed)
         if more:
             await gate.reached.wait()
             await stage.act_at(bank, "funds_received", 30)
-            await engine.return_unowed(unowed)
+            await workflows.return_unowed(unowed)
             gate.open()
         handle: Handle = stage.client.get_workflow_handle(unowed_workflow_id(payment))
         return handle

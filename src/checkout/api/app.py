@@ -36,6 +36,7 @@ from checkout.runtime.tracing import request_telemetry
 from checkout.store.pricing import PriceRules
 
 STOREFRONT = (products, carts, checkouts, orders, payments)
+OPERATIONS = (admin, admin_orders, admin_webhooks, health, metrics)
 EXPOSED_HEADERS = ["Location", "Retry-After", "Idempotent-Replayed", "X-RateLimit-Limit", "X-RateLimit-Remaining"]
 
 
@@ -74,18 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     admin_page.install(app)
     app.state.tokens = Tokens.of(settings)
     problems.install(app)
-    for resource in (
-        products,
-        carts,
-        checkouts,
-        orders,
-        payments,
-        admin,
-        admin_orders,
-        admin_webhooks,
-        health,
-        metrics,
-    ):
+    for resource in (*STOREFRONT, *OPERATIONS):
         app.include_router(resource.router)
     describe(app)
     mailbox.install(app, mailbox_of(settings))

@@ -64,7 +64,7 @@ class Asking:
         try:
             await self._engine.ask(run, contract.CONFIRM, ConfirmRequest(), intent.update_id)
         except StillRunning:
-            await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+            await self._engine.require_answer(run)
         except Ended:
             pass  # what came of it is in the row
         shown = await self._reading.get(owner, checkout_id)
@@ -79,7 +79,7 @@ class Asking:
         try:
             await self._engine.ask(run, contract.EXTEND, request, intent.update_id)
         except StillRunning:
-            await self._engine.latest_run(run.cart_id)
+            await self._engine.require_answer(run)
             raise Problem(
                 "checkout_busy", "The checkout did not answer in time. Send the same request again.", retry_after=2
             ) from None
@@ -104,7 +104,7 @@ class Asking:
         return 200, await self._reading.get(owner, checkout_id)
 
     async def _still_running(self, owner: Owner, run: Run) -> Answered:
-        await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+        await self._engine.require_answer(run)
         return 202, await self._reading.get(owner, run.checkout_id)
 
     async def _closed(self, owner: Owner, run: Run, code: str, what: str) -> Problem:

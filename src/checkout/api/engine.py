@@ -1,22 +1,19 @@
 """Temporal as the API uses it: start, update, query and describe the workflow of a cart, each within a bounded time.
 
-What came of a call is said by :mod:`checkout.api.calls`.
+What came of a call is said by :mod:`checkout.api.calls`; the workflows beside a cart's are :mod:`checkout.api.beside`.
 """
 
 import asyncio
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
-    DescribeTaskQueueRequest,
     DescribeWorkflowExecutionResponse,
     ResetActivityRequest,
 )
@@ -24,24 +21,19 @@ from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
-    WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError
 
-from checkout.api.calls import Ended, NotFound, StillRunning, answered, bounded, read_start, refusal
+from checkout.api.calls import Ended, NotFound, answered, bounded, read_start
 from checkout.domain import contract
-from checkout.domain.audit import RepairInput
-from checkout.domain.ids import repair_workflow_id, unowed_workflow_id, workflow_id
-from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest, UnowedInput
-from checkout.domain.refunds import RefundInput
-from checkout.domain.webhooks import Deliver, delivery_workflow_id
+from checkout.domain.ids import repair_workflow_id, workflow_id
+from checkout.domain.messages import CheckoutInput, CheckoutView, PaymentChanged, StartRequest
 from checkout.runtime import runs
-from checkout.workflows.start import refund_options, repair_options, start_options
+from checkout.workflows.start import start_options
 
 T = TypeVar("T")
 
@@ -51,12 +43,6 @@ UPDATE_WAIT = 5.0
 RPC_WAIT = 2.0
 #: How long a query may take, in seconds.
 QUERY_WAIT = 1.0
-#: A poll of the server lasts a minute; a worker that was not heard of for longer is gone.
-POLLER_SILENCE = timedelta(seconds=70)
-
-#: The search attribute is the server's, and there after a few failures in a row. A task that timed out is not the
-#: code's doing: its worker was killed, or stands still.
-_FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems = 'category=WorkflowTaskFailed'"
 
 
 @dataclass(frozen=True)
@@ -188,7 +174,7 @@ class Engine:
 
         ``wait``: how long that may take, in seconds; :data:`RPC_WAIT` unless more is known to be going on.
         """
-        found = await self._latest(workflow_id(cart_id), RPC_WAIT if wait is None else wait)
+        found = await latest_of(self._client, workflow_id(cart_id), RPC_WAIT if wait is None else wait)
         if found is None:
             return None
         checkout_id = await runs.checkout_of(self._client, found) or ""
@@ -196,21 +182,9 @@ class Engine:
         started_at = found.start_time.ToDatetime(UTC)
         return Run(cart_id, found.execution.run_id, checkout_id, runs.goes_on(found), started_at, ended_at)
 
-    async def repair_of(self, run: Run) -> Run | None:
-        """The run that repairs this one's checkout, None where none does now."""
-        found = await self._latest(repair_workflow_id(run.checkout_id), RPC_WAIT)
-        if found is None or not runs.goes_on(found):
-            return None
-        started_at = found.start_time.ToDatetime(UTC)
-        return replace(run, run_id=found.execution.run_id, running=True, started_at=started_at, repair=True)
-
-    async def repair(self, run: Run) -> None:
-        """Have the checkout of a run that is gone ended at once, or meet the repair that does it.
-
-        Raises StillRunning while it goes on, and Ended where somebody stopped the repair too.
-        """
-        given = RepairInput(run.checkout_id, run.cart_id, workflow_id(run.cart_id), run.run_id)
-        await self._finished(contract.REPAIR_WORKFLOW, given, **repair_options(given))
+    async def require_answer(self, run: Run) -> None:
+        """Tell a checkout that takes long from a Temporal that is away, which is Problem 503."""
+        await self.latest_run(run.cart_id)
 
     async def payment_changed(self, cart_id: str, attempt_id: str) -> None:
         """Tell the running checkout of a cart that this attempt of it has changed; when none runs, nobody."""
@@ -218,35 +192,6 @@ class Engine:
         change = PaymentChanged(attempt_id)
         with suppress(NotFound):
             await _bounded(handle.signal(contract.PAYMENT_CHANGED, change, rpc_timeout=timedelta(seconds=RPC_WAIT)))
-
-    async def return_unowed(self, unowed: UnowedInput) -> None:
-        """Have what a bank sent to a payment too late, or beyond its amount, looked for and sent back."""
-        await _bounded(
-            self._client.start_workflow(
-                contract.UNOWED_WORKFLOW,
-                unowed,
-                id=unowed_workflow_id(unowed.payment_id),
-                task_queue=self._task_queue,
-                start_signal=contract.PAYMENT_CHANGED,
-                start_signal_args=[PaymentChanged(unowed.attempt_id)],
-                static_summary=f"Unowed money of {unowed.checkout_id}",
-                rpc_timeout=timedelta(seconds=RPC_WAIT),
-            )
-        )
-
-    async def deliver_webhook(self, delivery_id: str) -> None:
-        """Have a delivery made now; one that waits for its next attempt does not wait longer."""
-        await _bounded(
-            self._client.start_workflow(
-                contract.WEBHOOK_WORKFLOW,
-                Deliver(delivery_id),
-                id=delivery_workflow_id(delivery_id),
-                task_queue=self._task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-                static_summary="A webhook, sent again",
-                rpc_timeout=timedelta(seconds=RPC_WAIT),
-            )
-        )
 
     async def describe(self, run: Run) -> DescribeWorkflowExecutionResponse:
         """The run as Temporal has it, with what is pending. Raises RPCError, and RuntimeError where it is away."""
@@ -264,13 +209,6 @@ class Engine:
             return None
         kinds = [one.last_failure.application_failure_info.type or "failed" for one in pending if one.attempt > 1]
         return kinds[0] if kinds else None
-
-    async def refund(self, refund: RefundInput) -> None:
-        """Have a refund done that the store has, or meet the run that does it.
-
-        Raises Problem where it cannot be done, StillRunning, and Ended where somebody stopped it on its way.
-        """
-        await self._finished(contract.REFUND_WORKFLOW, refund, **refund_options(refund))
 
     async def retry(self, run: Run, activities: Iterable[str]) -> None:
         """Have activities that wait for their next attempt be tried at once, and what the workflow itself pauses.
@@ -293,59 +231,18 @@ class Engine:
         with suppress(NotFound):
             await _bounded(self._handle(run).signal(contract.RETRY, rpc_timeout=timedelta(seconds=RPC_WAIT)))
 
-    async def count_failing(self) -> int:
-        """How many running workflows of the shop have tasks that fail, by the server's own account."""
-        queue = self._task_queue.replace("'", "''")
-        counting = self._client.count_workflows(
-            f"{_FAILING} AND TaskQueue = '{queue}'", rpc_timeout=timedelta(seconds=RPC_WAIT)
-        )
-        return (await _bounded(counting)).count
-
-    async def worker_polling(self) -> bool:
-        """Whether a worker has asked for workflow tasks lately."""
-        answer = await _bounded(
-            self._client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=self._client.namespace,
-                    task_queue=TaskQueue(name=self._task_queue),
-                    task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-                ),
-                timeout=timedelta(seconds=RPC_WAIT),
-            )
-        )
-        oldest = datetime.now(UTC) - POLLER_SILENCE
-        return any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in answer.pollers)
-
-    async def _finished(self, workflow: str, given: Any, **options: Any) -> None:
-        """Start a workflow, or meet it, and wait for its end."""
-        with suppress(WorkflowAlreadyStartedError):
-            await _bounded(
-                self._client.start_workflow(
-                    workflow, given, task_queue=self._task_queue, rpc_timeout=timedelta(seconds=RPC_WAIT), **options
-                )
-            )
-        handle: WorkflowHandle[Any, Any] = self._client.get_workflow_handle(options["id"])
-        try:
-            async with asyncio.timeout(UPDATE_WAIT):
-                await handle.result()
-        except TimeoutError:
-            raise StillRunning from None
-        except WorkflowFailureError as failed:
-            raise refusal(failed.cause) if isinstance(failed.cause, ApplicationError) else Ended() from None
-        except RPCError as error:
-            raise StillRunning from error
-
-    async def _latest(self, named: str, wait: float) -> WorkflowExecutionInfo | None:
-        """The latest run of a workflow's id; None where Temporal has none."""
-        try:
-            found = await _bounded(runs.describe(self._client, named, wait=timedelta(seconds=wait)), wait)
-        except NotFound:
-            return None
-        return found.workflow_execution_info
-
     def _handle(self, run: Run) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
 
 
 async def _bounded(call: Awaitable[T], wait: float | None = None) -> T:
     return await bounded(call, RPC_WAIT if wait is None else wait)
+
+
+async def latest_of(client: Client, named: str, wait: float) -> WorkflowExecutionInfo | None:
+    """The latest run of a workflow's id; None where Temporal has none."""
+    try:
+        found = await _bounded(runs.describe(client, named, wait=timedelta(seconds=wait)), wait)
+    except NotFound:
+        return None
+    return found.workflow_execution_info

@@ -43,13 +43,13 @@ class Gauges(Collector):
         return generate_latest(self._registry)
 
     async def _look(self) -> None:
-        database, engine = self._resources.database, self._resources.engine
+        database, temporal = self._resources.database, self._resources.temporal_health
         settings = self._resources.settings
         limits, behind_after = patience(settings), settings.events_behind_after
         self._standing, self._failing, self._polling = await asyncio.gather(
             _unless_away(database.read(lambda session: read_standing(session, limits, behind_after))),
-            _unless_away(engine.count_failing()),
-            _unless_away(engine.worker_polling()),
+            _unless_away(temporal.count_failing()),
+            _unless_away(temporal.worker_polling()),
         )
 
     def collect(self) -> Iterator[Metric]:

@@ -23,7 +23,7 @@ class Receiving:
     """
 
     def __init__(self, resources: Resources) -> None:
-        self._database, self._engine = resources.database, resources.engine
+        self._database, self._engine, self._beside = resources.database, resources.engine, resources.beside
         self._gateway, self._read = resources.settings.payment_gateway, resources.read_event
 
     async def receive(self, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -59,7 +59,7 @@ class Receiving:
         if received.awaited and received.cart_id is not None and received.attempt_id is not None:
             await self._engine.payment_changed(received.cart_id, received.attempt_id)
         elif received.late_money and event.payment_id and received.checkout_id and received.attempt_id:
-            await self._engine.return_unowed(UnowedInput(event.payment_id, received.checkout_id, received.attempt_id))
+            await self._beside.return_unowed(UnowedInput(event.payment_id, received.checkout_id, received.attempt_id))
         await self._database.write(lambda session: gateway_events.done(session, gateway=gateway, event_id=event.id))
 
 

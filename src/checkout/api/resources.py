@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.api.admin.gateway_health import GatewayHealth
+from checkout.api.beside import Beside
 from checkout.api.cache import Caches
 from checkout.api.changes import Changes
 from checkout.api.database import Database
@@ -20,6 +21,7 @@ from checkout.api.protection.guessing import Guesses
 from checkout.api.protection.limiting import RateLimits
 from checkout.api.protection.windows import Windows
 from checkout.api.tally import Tally
+from checkout.api.temporal_health import TemporalHealth
 from checkout.payments.adapters import event_reader
 from checkout.payments.events import Event
 from checkout.runtime.database import create_engine
@@ -38,6 +40,8 @@ class Resources:
     settings: Settings
     database: Database
     engine: Engine
+    beside: Beside
+    temporal_health: TemporalHealth
     changes: Changes
     rules: PriceRules
     pool: AsyncEngine
@@ -57,6 +61,7 @@ class Resources:
         """Starts also while Postgres and Temporal are away: each is reached by the first request that needs it."""
         pool = create_engine(settings, application_name="checkout-api")
         client = await connect(settings, lazy=True, identity="checkout-api")
+        queue = settings.temporal_task_queue
         database = Database(pool)
         windows = Windows(database, None if settings.redis_url is None else settings.redis_url.get_secret_value())
         changes = Changes(settings.require_database_url())
@@ -67,7 +72,9 @@ class Resources:
             yield cls(
                 settings,
                 database,
-                Engine(client, settings.temporal_task_queue),
+                Engine(client, queue),
+                Beside(client, queue),
+                TemporalHealth(client, queue),
                 changes,
                 PriceRules.of(settings),
                 pool,
@@ -104,9 +111,9 @@ async def database(request: Request) -> Database:
     return (await resources(request)).database
 
 
-async def engine(request: Request) -> Engine:
-    """The application's engine."""
-    return (await resources(request)).engine
+async def temporal_health(request: Request) -> TemporalHealth:
+    """What the application's Temporal server says of the shop."""
+    return (await resources(request)).temporal_health
 
 
 async def settings(request: Request) -> Settings:
@@ -121,6 +128,6 @@ async def rules(request: Request) -> PriceRules:
 
 ResourcesDep = Annotated[Resources, Depends(resources)]
 DatabaseDep = Annotated[Database, Depends(database)]
-EngineDep = Annotated[Engine, Depends(engine)]
+TemporalHealthDep = Annotated[TemporalHealth, Depends(temporal_health)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 RulesDep = Annotated[PriceRules, Depends(rules)]

@@ -205,5 +205,7 @@ async def admin(caller: Caller) -> Admin:
     return caller
 
 
-#: Whoever may look: of any role. What changes something is ``api.admin.audit.ActingDep``, which asks for an operator.
-CurrentAdmin = Annotated[Admin, Depends(admin)]
+#: Who may look at what a router of ``/admin`` shows: an admin of any role. What changes something takes
+#: ``api.admin.audit.ActingDep`` besides, which asks for an operator.
+AnyAdmin = Depends(admin)
+CurrentAdmin = Annotated[Admin, AnyAdmin]

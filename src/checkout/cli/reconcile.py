@@ -12,7 +12,7 @@ from checkout.cli.store import counted, refuse
 from checkout.runtime.stack import settings_of_stack
 
 if TYPE_CHECKING:  # see cli/store.py
-    from checkout.api.engine import Engine
+    from checkout.api.temporal_health import TemporalHealth
     from checkout.domain.reconciliation import Finding, Reconciled
     from checkout.runtime.settings import Settings
 
@@ -61,13 +61,13 @@ def reconcile(
 
 async def _reconcile(settings: "Settings", hours: int, *, fix: bool) -> "Reconciled | None":
     """What a worker found; None where none polls."""
-    from checkout.api.engine import Engine
+    from checkout.api.temporal_health import TemporalHealth
     from checkout.domain import contract
     from checkout.domain.reconciliation import Reconciled, ReconciliationInput
     from checkout.runtime.temporal import connect
 
     client = await connect(settings, identity="checkout-command")
-    if not await _polled(Engine(client, settings.temporal_task_queue)):
+    if not await _polled(TemporalHealth(client, settings.temporal_task_queue)):
         return None
     done: Reconciled = await client.execute_workflow(
         contract.RECONCILIATION_WORKFLOW,
@@ -80,9 +80,9 @@ async def _reconcile(settings: "Settings", hours: int, *, fix: bool) -> "Reconci
     return done
 
 
-async def _polled(engine: "Engine") -> bool:
+async def _polled(temporal: "TemporalHealth") -> bool:
     end = asyncio.get_running_loop().time() + WORKER_WAIT
-    while not await engine.worker_polling():
+    while not await temporal.worker_polling():
         if asyncio.get_running_loop().time() > end:
             return False
         await asyncio.sleep(0.5)

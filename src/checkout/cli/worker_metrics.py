@@ -1,7 +1,6 @@
 """``/metrics`` of the worker, on a port of its own: what its activities counted, and what the Temporal SDK did."""
 
 import contextlib
-import hmac
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from aiohttp import web
 from temporalio.runtime import PrometheusConfig, Runtime
 
 from checkout.runtime.embedded.ports import free_port
-from checkout.runtime.metrics import CONTENT_TYPE, exposition
+from checkout.runtime.metrics import CONTENT_TYPE, exposition, may_read
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.temporal import sdk_runtime
 
@@ -86,9 +85,7 @@ class _Metrics:
     sdk: str
 
     async def answer(self, request: web.Request) -> web.Response:
-        wanted = self.settings.metrics_token
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if wanted is not None and not hmac.compare_digest(given.encode(), wanted.get_secret_value().encode()):
+        if not may_read(self.settings.metrics_token, request.headers.get("Authorization")):
             return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
         return web.Response(body=exposition() + await self._of_sdk(), headers={"Content-Type": CONTENT_TYPE})
 

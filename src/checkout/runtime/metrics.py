@@ -6,6 +6,8 @@ the rows' (``/admin/statistics``). Labels take values of ours alone, from lists 
 somebody else's.
 """
 
+import hmac
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -16,6 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from pydantic import SecretStr
 
 from checkout.domain.audit import Fate, Remedy
 from checkout.domain.contract import COMPENSATION_OF
@@ -103,6 +106,12 @@ def rate_limit_hit(limit: str) -> None:
 def cache_read(cache: str, *, hit: bool) -> None:
     """A cache was asked, and had what was asked for or not."""
     CACHE_READS.labels(cache, "hit" if hit else "miss").inc()
+
+
+def may_read(token: SecretStr | None, authorization: str | None) -> bool:
+    """Whether a request with this header may read the metrics: anyone, where no token is set."""
+    given = (authorization or "").removeprefix("Bearer ")
+    return token is None or hmac.compare_digest(given.encode(), token.get_secret_value().encode())
 
 
 def exposition() -> bytes:

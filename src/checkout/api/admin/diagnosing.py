@@ -26,7 +26,8 @@ class Diagnosing:
     """Diagnoses of one checkout, and of the shop."""
 
     def __init__(self, resources: Resources) -> None:
-        self._resources, self._database, self._engine = resources, resources.database, resources.engine
+        self._resources, self._database = resources, resources.database
+        self._engine, self._temporal_health = resources.engine, resources.temporal_health
         self._inspecting, self._listing = Inspecting(resources), Listing(resources)
         self._gateway = GatewayBooks(resources.settings, resources.database)
 
@@ -85,7 +86,7 @@ class Diagnosing:
 
     async def _polling(self) -> bool | None:
         try:
-            return await self._engine.worker_polling()
+            return await self._temporal_health.worker_polling()
         except Problem:
             return None
 

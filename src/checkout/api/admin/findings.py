@@ -156,9 +156,9 @@ def stuck(evidence: Evidence) -> Sequence[Finding]:
 def gateway(evidence: Evidence) -> Sequence[Finding]:
     """The gateway's books beside the shop's."""
     found: list[Finding] = []
-    away = [one for one in evidence.gateway if one.answer == "away"]
-    if away:
-        found.append(Finding(code="gateway_away", detail=f"{away[0].note}.", remedy=GATEWAY_REMEDY))
+    silent = [one for one in evidence.gateway if one.answer == "away"]
+    if silent:
+        found.append(Finding(code="gateway_away", detail=f"{silent[0].note}.", remedy=GATEWAY_REMEDY))
     by_hand = {one.id for one in evidence.found.timeline.payments if one.by_hand is not None}
     found += [
         Finding(

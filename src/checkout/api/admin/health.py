@@ -68,7 +68,7 @@ async def checkouts(resources: Resources) -> Sequence[Reason]:
 async def worker(resources: Resources) -> Sequence[Reason]:
     """Temporal, and a worker that asks it for work."""
     try:
-        polling = await resources.engine.worker_polling()
+        polling = await resources.temporal_health.worker_polling()
     except Problem:
         return [_away("temporal", "Temporal does not answer.")]
     return [] if polling else [_away("worker", "No worker asks for work.")]
@@ -77,7 +77,7 @@ async def worker(resources: Resources) -> Sequence[Reason]:
 async def tasks(resources: Resources) -> Sequence[Reason]:
     """Workflows whose code fails, or does not fit their history: they run for ever and do nothing."""
     try:
-        failing = await resources.engine.count_failing()
+        failing = await resources.temporal_health.count_failing()
     except Problem:
         return []  # said by the check of the worker
     return _counted(resources.settings.unhealthy_from, "workflow_tasks", failing, "Workflows whose tasks fail")

@@ -27,7 +27,7 @@ class Inspecting:
     """Checkouts in full."""
 
     def __init__(self, resources: Resources) -> None:
-        self._database, self._engine = resources.database, resources.engine
+        self._database, self._engine, self._beside = resources.database, resources.engine, resources.beside
         self._settings = resources.settings
         self._reading = Reading(resources)
 
@@ -65,7 +65,7 @@ class Inspecting:
             latest = None if seen.note == FORGOTTEN else await self._engine.latest_run(run.cart_id)
             if latest is not None and latest.checkout_id == run.checkout_id and latest.run_id != run.run_id:
                 return latest, await look(self._engine, latest)
-            repair = await self._engine.repair_of(run)
+            repair = await self._beside.repair_of(run)
             if repair is not None:
                 return repair, await look(self._engine, repair)
         return run, seen

@@ -18,7 +18,7 @@ class Refunds:
     """Orders as ops see them, and the money that goes back."""
 
     def __init__(self, resources: Resources) -> None:
-        self._database, self._engine = resources.database, resources.engine
+        self._database, self._beside = resources.database, resources.beside
 
     async def order(self, reference: str) -> RefundedOrder:
         """The order with its refunds. Raises NotFound ``order_not_found``."""
@@ -49,7 +49,7 @@ class Refunds:
             raise key_reused()
         status = 200
         try:
-            await self._engine.refund(RefundInput(refund_id, reference))
+            await self._beside.refund(RefundInput(refund_id, reference))
         except (StillRunning, Ended):
             status = 202
         return status, await self.order(reference)

@@ -29,7 +29,8 @@ class Repairing:
     """Asks a checkout's workflow on behalf of an admin; every act stands in the log, the refused ones too."""
 
     def __init__(self, resources: Resources, acting: ActingDep, intent: Intent) -> None:
-        self._engine, self._acting, self._intent = resources.engine, acting, intent
+        self._engine, self._beside = resources.engine, resources.beside
+        self._acting, self._intent = acting, intent
         self._reading, self._inspecting = Reading(resources), Inspecting(resources)
 
     async def release(self, checkout_id: str, reason: str) -> Answered:
@@ -44,7 +45,7 @@ class Repairing:
             try:
                 await self._engine.ask(run, contract.CANCEL, request, self._intent.update_id)
             except StillRunning:
-                await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+                await self._engine.require_answer(run)
                 status = 202
             except Ended:
                 status = await self._repair(run)
@@ -92,7 +93,7 @@ class Repairing:
             try:
                 await self._ask_or_repair(run, contract.RESOLVE, request)
             except StillRunning:
-                await self._engine.latest_run(run.cart_id)
+                await self._engine.require_answer(run)
                 status = 202
             except Ended:
                 shown = await self._require_closed(checkout_id)
@@ -105,7 +106,7 @@ class Repairing:
         try:
             await self._engine.ask(run, name, request, self._intent.update_id)
         except Ended:
-            repair = await self._engine.repair_of(run)
+            repair = await self._beside.repair_of(run)
             if repair is None:
                 raise
             await self._engine.update(repair, name, request, self._intent.update_id)
@@ -115,9 +116,9 @@ class Repairing:
         if (await self._reading.get(None, run.checkout_id)).state.closed:
             return 200
         try:
-            await self._engine.repair(run)
+            await self._beside.repair(run)
         except (StillRunning, Ended):
-            await self._engine.latest_run(run.cart_id)  # 503 where no answer came because Temporal is away
+            await self._engine.require_answer(run)
             return 202
         return 200
 

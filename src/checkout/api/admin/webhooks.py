@@ -18,7 +18,7 @@ class Webhooks:
     """Endpoints and deliveries."""
 
     def __init__(self, resources: Resources) -> None:
-        self._database, self._engine = resources.database, resources.engine
+        self._database, self._beside = resources.database, resources.beside
         self._outgoing = outgoing_of(resources.settings)
 
     async def endpoints(self) -> models.WebhookEndpoints:
@@ -84,7 +84,7 @@ class Webhooks:
         Raises NotFound ``webhook_delivery_not_found``, Problem ``temporal_unavailable``.
         """
         await self._database.write(lambda session: webhook_endpoints.begin_again(session, delivery_id))
-        await self._engine.deliver_webhook(delivery_id)
+        await self._beside.deliver_webhook(delivery_id)
         return await self.delivery(delivery_id)
 
     async def _check(self, url: str) -> None:

@@ -21,9 +21,9 @@ from checkout.api.models.diagnosis import Diagnosis, Me, SystemDiagnosis
 from checkout.api.models.statistics import Statistics, StatisticsQuery
 from checkout.api.paths import CheckoutId, Subject
 from checkout.api.resources import ResourcesDep
-from checkout.api.security import CurrentAdmin
+from checkout.api.security import AnyAdmin, CurrentAdmin
 
-router = APIRouter(prefix="/admin", tags=["admin"])
+router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[AnyAdmin])
 
 LOOKING = (*ADMIN, "validation_failed", *STORED)
 REPAIRING = (*ACTING, *BODY, "checkout_not_found", "workflow_gone", "checkout_busy", *ENGINE)
@@ -32,7 +32,6 @@ REPAIRING = (*ACTING, *BODY, "checkout_not_found", "workflow_gone", "checkout_bu
 @router.get("/checkouts", summary="Checkouts, newest first", responses=problems(*LOOKING))
 async def checkouts(
     query: Annotated[models.CheckoutsQuery, Query()],
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     listing: ListingDep,
 ) -> models.Checkouts:
     """A page of those that fit every filter; the next one begins at ``next_cursor``."""
@@ -46,7 +45,6 @@ async def checkouts(
 )
 async def checkout(
     checkout_id: CheckoutId,
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     inspecting: InspectingDep,
 ) -> InspectedCheckout:
     """As its buyer sees it, and how it went: states, phases, payments, compensations, stock, and what admins did.
@@ -64,7 +62,6 @@ async def checkout(
 )
 async def diagnosis(
     subject: Subject,
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     diagnosing: DiagnosingDep,
 ) -> Diagnosis:
     """The checkout in full, what the payment gateway has of it, and what does not agree: with what to do about each.
@@ -77,7 +74,6 @@ async def diagnosis(
 
 @router.get("/diagnosis", summary="What is wrong with the shop", responses=problems(*LOOKING))
 async def system(
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     diagnosing: DiagnosingDep,
 ) -> SystemDiagnosis:
     """What keeps the shop from selling, the payment gateway included, and which checkouts are stuck."""
@@ -142,7 +138,6 @@ async def resolve(
 @router.get("/statistics", summary="Figures for monitors", responses=problems(*LOOKING))
 async def figures(
     query: Annotated[StatisticsQuery, Query()],
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     resources: ResourcesDep,
 ) -> Statistics:
     """What runs now, and what ended within the last hours: how, in which phase, and how long it took."""
@@ -162,7 +157,6 @@ async def figures(
     },
 )
 async def watch(
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     resources: ResourcesDep,
 ) -> EventSourceResponse:
     """Server-sent events named ``changes``: ids of checkouts that have changed, or null where any may have.
@@ -183,7 +177,6 @@ async def watch(
 @router.get("/actions", summary="What admins did", responses=problems(*LOOKING))
 async def actions(
     query: Annotated[models.ActionsQuery, Query()],
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     listing: ListingDep,
 ) -> models.Actions:
     """The newest first: what was done and what was refused, by whom, why, and what came of it."""

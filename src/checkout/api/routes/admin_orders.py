@@ -10,9 +10,9 @@ from checkout.api.documentation import ACTING, ADMIN, BODY, ENGINE, STORED, prob
 from checkout.api.idempotency import KEY
 from checkout.api.models.refunds import RefundedOrder, RefundOrder
 from checkout.api.paths import Reference
-from checkout.api.security import CurrentAdmin
+from checkout.api.security import AnyAdmin
 
-router = APIRouter(prefix="/admin/orders", tags=["admin"])
+router = APIRouter(prefix="/admin/orders", tags=["admin"], dependencies=[AnyAdmin])
 
 #: Seconds after which an answer of 202 is worth another look.
 LOOK_AGAIN = "2"
@@ -25,7 +25,6 @@ LOOK_AGAIN = "2"
 )
 async def order(
     reference: Reference,
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     refunds: RefundsDep,
 ) -> RefundedOrder:
     """Whosever it is; with every refund that was asked for, whatever came of it."""

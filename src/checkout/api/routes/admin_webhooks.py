@@ -10,9 +10,9 @@ from checkout.api.documentation import ACTING, ADMIN, BODY, ENGINE, STORED, prob
 from checkout.api.models import webhooks as models
 from checkout.api.models.checkouts import Nothing
 from checkout.api.paths import DeliveryId, EndpointId
-from checkout.api.security import CurrentAdmin
+from checkout.api.security import AnyAdmin
 
-router = APIRouter(prefix="/admin/webhooks", tags=["admin"])
+router = APIRouter(prefix="/admin/webhooks", tags=["admin"], dependencies=[AnyAdmin])
 
 LOOKING = (*ADMIN, "validation_failed", *STORED)
 CHANGING = (*ACTING, *BODY, *STORED)
@@ -20,7 +20,6 @@ CHANGING = (*ACTING, *BODY, *STORED)
 
 @router.get("", summary="Webhook endpoints", responses=problems(*ADMIN, *STORED))
 async def endpoints(
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     webhooks: WebhooksDep,
 ) -> models.WebhookEndpoints:
     """Where events are sent, without the secrets."""
@@ -72,7 +71,6 @@ async def remove(endpoint_id: EndpointId, acting: ActingDep, webhooks: WebhooksD
 @router.get("/deliveries", summary="What was sent, the newest first", responses=problems(*LOOKING))
 async def deliveries(
     query: Annotated[models.DeliveriesQuery, Query()],
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     webhooks: WebhooksDep,
 ) -> models.WebhookDeliveries:
     """A page of those that fit every filter; the next one begins at ``next_cursor``."""
@@ -86,7 +84,6 @@ async def deliveries(
 )
 async def delivery(
     delivery_id: DeliveryId,
-    admin: CurrentAdmin,  # noqa: ARG001 - any admin may look
     webhooks: WebhooksDep,
 ) -> models.DeliveryInFull:
     """What is sent, and what came of each attempt."""

@@ -12,7 +12,7 @@ from checkout.api.documentation import problems
 from checkout.api.models.base import Answer
 from checkout.api.models.statistics import Health
 from checkout.api.problems import Problem
-from checkout.api.resources import DatabaseDep, EngineDep, ResourcesDep
+from checkout.api.resources import DatabaseDep, ResourcesDep, TemporalHealthDep
 from checkout.store.ping import ping
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -48,9 +48,9 @@ async def live() -> Live:
 
 
 @router.get("/ready", summary="Whether database, Temporal and a worker answer", responses=problems("not_ready"))
-async def ready(database: DatabaseDep, engine: EngineDep) -> Ready:
+async def ready(database: DatabaseDep, temporal: TemporalHealthDep) -> Ready:
     """For a readiness probe: 503 while one of them is away, and which."""
-    stored, polling = await asyncio.gather(_reached(database.read(ping)), _reached(engine.worker_polling()))
+    stored, polling = await asyncio.gather(_reached(database.read(ping)), _reached(temporal.worker_polling()))
     checks: dict[str, Check] = {
         "database": "ok" if stored is not None else "away",
         "temporal": "ok" if polling is not None else "away",

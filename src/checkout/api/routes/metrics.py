@@ -1,7 +1,5 @@
 """``/metrics``: what this process counted, and how things stand, for Prometheus."""
 
-import hmac
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -9,7 +7,7 @@ from checkout.api.documentation import problems
 from checkout.api.metrics import Gauges
 from checkout.api.problems import Problem
 from checkout.api.resources import SettingsDep
-from checkout.runtime.metrics import CONTENT_TYPE, exposition
+from checkout.runtime.metrics import CONTENT_TYPE, exposition, may_read
 
 router = APIRouter(tags=["health"])
 
@@ -28,9 +26,7 @@ router = APIRouter(tags=["health"])
 )
 async def metrics(request: Request, settings: SettingsDep) -> Response:
     """Asks for the bearer token of `CHECKOUT_METRICS_TOKEN` where one is set. Also while the database is away."""
-    wanted = settings.metrics_token
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if wanted is not None and not hmac.compare_digest(given.encode(), wanted.get_secret_value().encode()):
+    if not may_read(settings.metrics_token, request.headers.get("Authorization")):
         raise Problem(
             "metrics_token_invalid",
             "Send Authorization: Bearer with the metrics token.",
