@@ -17,6 +17,8 @@ from tests.support.shop import Shop
 from tests.support.waiting import eventually
 
 LOGIN = "/admin/catalogue/login"
+#: As long as an admin's token is at least.
+GUESS = "guess-of-a-token"
 
 
 async def ask(api: httpx.AsyncClient, token: str, path: str = "/admin/actions", **headers: str) -> httpx.Response:
@@ -34,13 +36,13 @@ async def test_after_ten_wrong_tokens_none_is_looked_at_from_that_address(
     async with apis(database_url, 2, **proxied) as (one, other):
         said = {"X-Forwarded-For": "203.0.113.7"}
         for number in range(5):
-            problem(await ask(one, f"guess-{number}", **said), 401, "token_invalid")
-            wrong = await log_in(other, f"guess-{number}", **said)
+            problem(await ask(one, f"{GUESS}-{number}", **said), 401, "token_invalid")
+            wrong = await log_in(other, f"{GUESS}-{number}", **said)
             assert wrong.status_code == 400
             assert "This is not the admin token." in wrong.text
-        refused = problem(await ask(one, "guess-10", **said), 429, "rate_limited")
+        refused = problem(await ask(one, f"{GUESS}-10", **said), 429, "rate_limited")
         assert refused["context"] == {"of": "address", "limit": 10, "seconds": 60}
-        page = await log_in(other, "guess-11", **said)
+        page = await log_in(other, f"{GUESS}-11", **said)
         assert page.status_code == 429
         assert "More than 10 wrong tokens came from this address in 60 s." in page.text
         for answer in (await ask(one, ADMIN_TOKEN, **said), await log_in(other, ADMIN_TOKEN, **said)):
@@ -71,7 +73,7 @@ async def test_of_guesses_that_come_at_once_no_more_are_looked_at(
 
     monkeypatch.setattr(Tokens, "admin", noting)
     async with apis(database_url) as (api,):
-        answers = await asyncio.gather(*(ask(api, f"guess-{number}") for number in range(60)))
+        answers = await asyncio.gather(*(ask(api, f"{GUESS}-{number}") for number in range(60)))
         assert [answer.status_code for answer in answers].count(401) == 10
         assert [answer.status_code for answer in answers].count(429) == 50
     assert 10 <= len(looked_at) <= 20
@@ -79,7 +81,7 @@ async def test_of_guesses_that_come_at_once_no_more_are_looked_at(
 
 async def test_the_right_one_is_looked_at_again_as_time_passes(database_url: str) -> None:
     async with apis(database_url, rate_limit_wrong_tokens="1/second") as (api,):
-        while (await ask(api, "guess")).status_code != 429:
+        while (await ask(api, GUESS)).status_code != 429:
             pass
 
         async def taken() -> bool:
@@ -88,7 +90,7 @@ async def test_the_right_one_is_looked_at_again_as_time_passes(database_url: str
         await eventually(taken, "the right token is taken again")
 
 
-async def test_old_session_tokens_are_no_guesses(database_url: str) -> None:
+async def test_a_storefronts_mistakes_are_no_guesses(database_url: str) -> None:
     """A shop that changes its key has many buyers with old tokens, behind one address as well."""
     old = TOKENS.mint(Session("ses_ada"))[:-3] + "abc"
     expired = TOKENS.mint(Session("ses_ada"), life=-1)
@@ -96,6 +98,8 @@ async def test_old_session_tokens_are_no_guesses(database_url: str) -> None:
         for _ in range(4):
             problem(await ask(api, old, "/orders"), 401, "token_invalid")
             problem(await ask(api, expired), 401, "token_expired")
+            problem(await ask(api, "undefined", "/orders"), 401, "token_invalid")
+            assert (await log_in(api, "a-short-one")).status_code == 400
         assert (await ask(api, ADMIN_TOKEN)).status_code == 200
 
 
@@ -108,10 +112,10 @@ async def test_a_viewer_is_told_that_the_catalogue_takes_an_operator(database_ur
 
 async def test_a_limit_that_is_off_and_a_database_that_is_away(database_url: str) -> None:
     async with apis(database_url, rate_limit_wrong_tokens="off") as (api,):
-        assert {(await ask(api, "guess")).status_code for _ in range(15)} == {401}
+        assert {(await ask(api, GUESS)).status_code for _ in range(15)} == {401}
     async with apis("postgresql:///none?host=/nonexistent") as (api,):
-        problem(await ask(api, "guess"), 503, "database_unavailable")
-        answer = await log_in(api, "guess")
+        problem(await ask(api, GUESS), 503, "database_unavailable")
+        answer = await log_in(api, GUESS)
         assert (answer.status_code, "The database does not answer." in answer.text) == (503, True)
         assert (await log_in(api, ADMIN_TOKEN)).status_code == 302
 
@@ -123,4 +127,4 @@ async def test_those_that_a_process_has_no_room_to_remember_are_refused_by_the_c
     async with apis(database_url, rate_limit_wrong_tokens="1/minute", trusted_proxies="127.0.0.1") as (api,):
         for number in range(4):
             said = {"X-Forwarded-For": f"203.0.113.{number}"}
-            assert [(await ask(api, "guess", **said)).status_code for _ in range(3)] == [401, 429, 429]
+            assert [(await ask(api, GUESS, **said)).status_code for _ in range(3)] == [401, 429, 429]

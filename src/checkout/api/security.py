@@ -19,7 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from checkout.api.problems import Problem
 from checkout.api.protection.guessing import Guesses
 from checkout.domain.words import Role
-from checkout.runtime.admins import ADMIN, NamedToken
+from checkout.runtime.admins import ADMIN, TOKEN_LENGTH, NamedToken
 from checkout.runtime.settings import Settings
 from checkout.store.owner import Owner
 
@@ -122,13 +122,18 @@ def _unauthorized(code: str, detail: str) -> Problem:
     return Problem(code, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _is_jwt(token: str) -> bool:
-    """Whether it has the form of a session's token: nobody guesses what is signed, and browsers keep old ones."""
+def may_be_an_admins(token: str) -> bool:
+    """Whether it could be a guess at an admin's token.
+
+    A storefront's mistakes are none: ``undefined``, or a session's token kept after the key has changed.
+    """
+    if len(token) < TOKEN_LENGTH:
+        return False
     try:
         jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError):
-        return False
-    return True
+        return True
+    return False
 
 
 _bearer = HTTPBearer(
@@ -156,7 +161,7 @@ async def caller(request: Request, credentials: Credentials, tokens: TokensDep) 
     """
     if credentials is not None:
         token = credentials.credentials
-        if not _is_jwt(token):
+        if may_be_an_admins(token):
             guesses: Guesses = request.app.state.resources.guesses
             guesses.look(request.client)
             if tokens.admin(token) is None:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from checkout.api.problems import Problem
 from checkout.api.protection.guessing import Guesses
-from checkout.api.security import Tokens
+from checkout.api.security import Tokens, may_be_an_admins
 from checkout.domain.words import Role
 
 #: Life of a login, in seconds.
@@ -56,10 +56,12 @@ class AdminLogin(AuthenticationBackend):
         Raises Problem where the form does not hold one, ``rate_limited`` after too many wrong ones from an address.
         """
         given = (await request.form()).get("password")
+        token = given.strip() if isinstance(given, str) else ""
         self.guesses.look(request.client)
-        admin = self._tokens.admin(given.strip()) if isinstance(given, str) else None
+        admin = self._tokens.admin(token)
         if admin is None:
-            await self.guesses.wrong(request.client)
+            if may_be_an_admins(token):
+                await self.guesses.wrong(request.client)
             raise Problem("token_invalid", "This is not the admin token.", status=400)
         if admin.name not in self._marks:
             raise Problem("operator_required", "This is a viewer's token: these pages take an operator's.")
