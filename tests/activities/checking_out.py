@@ -112,8 +112,8 @@ class CheckingOut:
         await self.reserve()
         return await self.lock()
 
-    async def attempt(self, token: str) -> str:
-        """Store a payment attempt by card, as the API does; its id."""
+    async def attempt(self, token: str | None, method: str = "card") -> str:
+        """Store a payment attempt, as the API does; its id."""
         attempt_id = new_attempt_id()
         async with self.shop.sessions() as session, session.begin():
             await add_attempt(
@@ -122,7 +122,7 @@ class CheckingOut:
                 checkout_id=self.id,
                 cart_id=self.basket.cart_id,
                 gateway="simulated",
-                method="card",
+                method=method,
                 token=token,
             )
         return attempt_id

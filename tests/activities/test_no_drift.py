@@ -7,17 +7,21 @@ else a shop may change is random. The gateway is a real one, and is asked what i
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout.activities.payment_authorization import PaymentAuthorization
 from checkout.activities.payment_capture import PaymentCapture
-from checkout.domain.messages import AuthorizationInput
+from checkout.activities.payment_check import PaymentCheck
+from checkout.domain.messages import AuthorizationInput, PaymentCheckInput
+from checkout.domain.words import PaymentStatus
+from checkout.payments.simulated.client import SimulatedGateway
 from checkout.runtime.database import create_sessions, engine_for
 from tests.activities.checking_out import CheckingOut
 from tests.support import databases
-from tests.support.gateway import GatewayServer, Interposed, once
+from tests.support.gateway import GatewayServer, Interposed, act, once
 from tests.support.invariants import check_invariants
 from tests.support.shop import Shop
 from tests.support.shop_at_random import on_real_servers
@@ -45,7 +49,12 @@ CHANGES = [
 #: In every state, so that no price of what is in the cart is what it was before.
 GROWTH = "UPDATE prices SET amount = 3 * amount + 7"
 #: Where a checkout stands when something is changed: each phase after the lock is about to begin, or at the gateway.
-STATES = ("awaiting_payment", "authorizing", "creating_order", "capturing", "at_capture", "committing")
+STATES = (
+    *("awaiting_payment", "authorizing", "requires_action", "creating_order", "awaiting_funds", "capturing"),
+    *("at_capture", "committing"),
+)
+#: Token and method of a payment: at once, approved somewhere else, and by the bank.
+WAYS: list[tuple[str | None, str]] = [("tok_visa", "card"), ("tok_3ds", "card"), (None, "bank_transfer")]
 
 change = st.tuples(st.sampled_from(STATES), st.sampled_from(CHANGES), st.integers(0, 100_000))
 
@@ -57,14 +66,24 @@ def url() -> Iterator[str]:
 
 
 @on_real_servers(examples=25)
-@given(st.lists(change, max_size=6), st.sampled_from(["EUR", "USD"]))
+@given(st.lists(change, max_size=6), st.sampled_from(["EUR", "USD"]), st.sampled_from(WAYS))
 def test_no_change_after_the_lock_changes_the_order(
-    url: str, gateway_server: GatewayServer, changes: list[tuple[str, str, int]], currency: str
+    url: str,
+    gateway_server: GatewayServer,
+    changes: list[tuple[str, str, int]],
+    currency: str,
+    way: tuple[str | None, str],
 ) -> None:
-    asyncio.run(_sell(url, gateway_server, changes, currency))
+    asyncio.run(_sell(url, gateway_server, changes, currency, way))
 
 
-async def _sell(url: str, server: GatewayServer, changes: list[tuple[str, str, int]], currency: str) -> None:
+async def _sell(
+    url: str,
+    server: GatewayServer,
+    changes: list[tuple[str, str, int]],
+    currency: str,
+    way: tuple[str | None, str],
+) -> None:
     engine = engine_for(url)
     shop = Shop(create_sessions(engine))
     try:
@@ -79,7 +98,7 @@ async def _sell(url: str, server: GatewayServer, changes: list[tuple[str, str, i
                 if at == state:
                     await shop.execute(statement, n=figure)
 
-        await _pay_and_order(shop, server, checking, changed)
+        await _pay_and_order(shop, server, checking, changed, way)
         assert await _order(shop, checking) == told
         assert {(line[0], line[1]) for line in told} == {(currency, locked.total)}
         [entry] = await server.ledger(checking.id)
@@ -90,7 +109,11 @@ async def _sell(url: str, server: GatewayServer, changes: list[tuple[str, str, i
 
 
 async def _pay_and_order(
-    shop: Shop, server: GatewayServer, checking: CheckingOut, changed: Callable[[str], Awaitable[None]]
+    shop: Shop,
+    server: GatewayServer,
+    checking: CheckingOut,
+    changed: Callable[[str], Awaitable[None]],
+    way: tuple[str | None, str],
 ) -> None:
     """The phases after the lock; ``changed(state)`` is called in every state between and in them."""
     async with server.adapter() as adapter:
@@ -101,16 +124,36 @@ async def _pay_and_order(
         }
         authorize = PaymentAuthorization(shop.sessions, gateway).authorize
         capture = PaymentCapture(shop.sessions, gateway).capture
+        check = PaymentCheck(shop.sessions, gateway)
         await changed("awaiting_payment")
-        attempt = await checking.attempt("tok_visa")
+        attempt = await checking.attempt(*way)
         answer = await checking.run(authorize, AuthorizationInput(checking.id, checking.basket.cart_id, attempt))
-        assert answer.authorized
+        looked_at = PaymentCheckInput(checking.id, checking.basket.cart_id, attempt)
+        if answer.waits_for is PaymentStatus.REQUIRES_ACTION:
+            await changed("requires_action")
+            await _act(shop, adapter, attempt, "approve")
+            answer = await checking.run(check.approval, looked_at)
+        assert answer.authorized or answer.waits_for is PaymentStatus.PENDING
         await changed("creating_order")
         await checking.create()
+        if answer.waits_for is PaymentStatus.PENDING:
+            await changed("awaiting_funds")
+            await _act(shop, adapter, attempt, "funds_received")
+            assert (await checking.run(check.funds, looked_at)).arrived
         await changed("capturing")
         await checking.run(capture, checking.phase())
         await changed("committing")
         await checking.commit()
+
+
+async def _act(shop: Shop, adapter: SimulatedGateway, attempt: str, outcome: str) -> None:
+    """What the buyer or his bank does at the gateway."""
+    payment = await adapter.fetch(await shop.execute(_PAYMENT, id=attempt))
+    async with aiohttp.ClientSession() as session:
+        await act(session, payment, outcome)
+
+
+_PAYMENT = "SELECT gateway_payment_id FROM payment_attempts WHERE id = :id"
 
 
 async def _order(shop: Shop, checking: CheckingOut) -> list[tuple[object, ...]]:
