@@ -1,11 +1,23 @@
-"""The stage of the workflow's tests, for what needs no gateway of its own."""
+"""The stage of the workflow's tests, for what needs no gateway of its own; and silence about what goes wrong."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from tests.support.temporal import TemporalEnvironment
 from tests.workflows.stage import Stage, stage_on
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Attempts fail here by the hundred, as they are told to: of that nothing is written down."""
+    for logger in ("temporalio", "uvicorn.error"):
+        caplog.set_level(logging.CRITICAL, logger)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ them the same runs are made each time.
 """
 
 import asyncio
-import logging
 import os
 import sys
 import traceback
@@ -14,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-import structlog
 
 from checkout.api import database, engine
 from checkout.payments.simulated import courier
@@ -41,19 +39,11 @@ class Played:
 
 
 @pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A noisy machine is no reason for another answer; what becomes due anew is looked for soon.
-
-    Attempts fail here by the hundred, as they are told to: of that nothing is written down.
-    """
-    for logger in ("temporalio", "uvicorn.error"):
-        caplog.set_level(logging.CRITICAL, logger)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A noisy machine is no reason for another answer; what becomes due anew is looked for soon."""
     monkeypatch.setattr(engine, "RPC_WAIT", 60)
     monkeypatch.setattr(database, "PATIENCE", 60)
     monkeypatch.setattr(courier, "LOOK", 0.5)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.timeout(300 + RUNS)
