@@ -57,7 +57,7 @@ chaos-payments: $(READY) ## payments in every order: RUNS (1000) runs from SEED 
 	CHAOS_RUNS=$(RUNS) CHAOS_SEED=$(or $(SEED),$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')) $(PYTEST) -rA -n $(WORKERS) tests/chaos
 
 test-containers: $(READY) ## the store's and the activities' tests on PostgreSQL in a container (needs Docker)
-	$(PYTEST) --stack=containers tests/store tests/activities
+	$(PYTEST) -n $(WORKERS) --stack=containers tests/store tests/activities
 
 replay: $(READY) ## replay every recorded history against the workflow as it is now
 	$(PYTEST) tests/replay

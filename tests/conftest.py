@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stack",
         choices=("embedded", "containers"),
         default="embedded",
-        help="where the tests' PostgreSQL comes from: the embedded one, or a container where Docker runs",
+        help="where the tests' PostgreSQL comes from: the embedded one, or a container, which needs Docker",
     )
 
 
@@ -47,7 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
         if variable in servers.GIVEN:
             os.environ[servers.GIVEN[variable]] = value
     os.environ |= servers.UNLIMITED
-    servers.begin_session(postgres="container" if config.getoption("--stack") == "containers" else "postgres")
+    containers = config.getoption("--stack") == "containers"
+    servers.begin_session(postgres="container" if containers else "postgres")
+    if containers:
+        _need_docker()
+
+
+def _need_docker() -> None:
+    """Who asks for containers wants them tried: without Docker nothing is skipped, the session ends."""
+    # Here, because no other session uses what it takes half a second to import.
+    from tests.support import container
+
+    if reason := container.absent():
+        raise pytest.UsageError(reason)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

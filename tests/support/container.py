@@ -1,6 +1,7 @@
 """PostgreSQL in a container, by testcontainers: what ``pytest --stack=containers`` makes its databases on."""
 
 import os
+from collections.abc import Mapping
 
 import docker
 import docker.errors
@@ -25,12 +26,19 @@ class Container:
         self._container.stop()
 
 
-def start() -> tuple[Container | None, dict[str, str]]:
-    """Start one and say where it is (``uri``), or say why that cannot be (``absent``): Docker does not run."""
+def absent() -> str | None:
+    """Why there can be no container, where Docker does not run."""
     try:
         docker.from_env().ping()
     except docker.errors.DockerException as error:
-        return None, {"absent": f"--stack=containers needs Docker, which does not answer: {error}"}
+        return f"--stack=containers needs Docker, which does not answer: {error}"
+    return None
+
+
+def start(configuration: Mapping[str, str]) -> tuple[Container, dict[str, str]]:
+    """Start one with these of PostgreSQL's settings, and say where it is (``uri``)."""
+    settings = [part for name, value in configuration.items() for part in ("-c", f"{name}={value}")]
     container = PostgresContainer(os.environ.get("POSTGRES_IMAGE", "postgres:17"), driver=None)
+    container.with_command(["postgres", *settings])
     container.start()
     return Container(container), {"uri": container.get_connection_url()}

@@ -22,7 +22,7 @@ from checkout.runtime.embedded.temporal import PAUSING, TIME_SKIPPING, EmbeddedT
 
 SECONDS_BETWEEN_LOOKS = 0.2
 #: Several shops at once are on one server, each xdist worker's own.
-CONNECTIONS = "500"
+CONFIGURATION = {**VOLATILE, "max_connections": "500"}
 
 
 class Server(Protocol):
@@ -36,15 +36,15 @@ class Server(Protocol):
         """End it."""
 
 
-def _server(kind: str, directory: Path) -> tuple[Server | None, dict[str, str]]:
+def _server(kind: str, directory: Path) -> tuple[Server, dict[str, str]]:
     log = directory / "server.log"
     if kind == "container":
         # Here, because it takes the other keepers half a second to import what they do not use.
         from tests.support import container
 
-        return container.start()
+        return container.start(CONFIGURATION)
     if kind == "postgres":
-        postgres = EmbeddedPostgres(directory, log=log, configuration={**VOLATILE, "max_connections": CONNECTIONS})
+        postgres = EmbeddedPostgres(directory, log=log, configuration=CONFIGURATION)
         postgres.start()
         postgres.wait_ready()
         return postgres, {"uri": postgres.uri()}
@@ -71,11 +71,11 @@ def _asked(number: int, frame: FrameType | None) -> None:
 def main(kind: str, directory: Path, owner: ProcessKey) -> None:
     """Start the server, say where it is in ``answer.json``, and keep it until the owner is gone or SIGTERM comes."""
     signal.signal(signal.SIGTERM, _asked)
-    server = None
+    server: Server | None = None
     try:
         server, answer = _server(kind, directory)
         _write(directory, answer)
-        while server is not None and owner.process() is not None and server.pid is not None:
+        while owner.process() is not None and server.pid is not None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
     except ServerFault as fault:
         _write(directory, {"fault": str(fault)})

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
 from checkout.runtime.embedded.process import ProcessKey
 
@@ -93,16 +92,13 @@ def exclusively(name: str) -> Iterator[None]:
 def server(kind: str) -> dict[str, str]:
     """What the keeper of ``postgres`` or ``container`` (uri) or ``temporal`` (address) answers; started if need be.
 
-    Skips the test where a container is asked for and Docker does not run. Raises RuntimeError with the server's own
-    words where it does not start.
+    Raises RuntimeError with the server's own words where it does not start.
     """
     directory = session_directory() / kind
     with exclusively(kind):
         if not (directory / "answer.json").exists():
             _start_keeper(kind, directory)
     answer: dict[str, str] = json.loads((directory / "answer.json").read_text())
-    if "absent" in answer:
-        pytest.skip(answer["absent"])
     if "fault" in answer:
         raise RuntimeError(answer["fault"])
     return answer
