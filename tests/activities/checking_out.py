@@ -158,7 +158,13 @@ class CheckingOut:
         )
 
     async def gave_back(self) -> None:
-        """The attempts as the payment's compensation leaves them."""
+        """Row and attempts as the payment's compensation leaves them."""
+        await self.shop.execute(
+            "UPDATE checkouts SET "
+            "payment_status = CASE payment_status WHEN 'captured' THEN 'refunded' ELSE 'voided' END "
+            "WHERE id = :id AND payment_status <> 'none'",
+            id=self.id,
+        )
         await self.shop.execute(
             "UPDATE payment_attempts SET status = CASE WHEN captured > 0 THEN 'refunded' ELSE 'voided' END, "
             "refunded = captured WHERE checkout_id = :id",

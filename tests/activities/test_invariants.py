@@ -49,6 +49,7 @@ BREAKS: dict[str, list[str]] = {
     "G4 an undone checkout keeps its prices": ["UPDATE price_snapshots SET discarded_at = NULL"],
     "G4 an undone checkout keeps its redemption": ["UPDATE coupon_redemptions SET given_back_at = NULL"],
     "G4 an undone checkout has an attempt": ["UPDATE payment_attempts SET status = 'authorized'"],
+    "G4 an undone checkout says that its payment goes on": ["UPDATE checkouts SET payment_status = 'authorized'"],
     "G4 an undone checkout says not when": ["UPDATE checkouts SET failed_at = NULL"],
     "G4 a checkout has not ended": ["UPDATE checkouts SET state = 'compensating' WHERE state = 'failed'"],
     "G7 a closed checkout keeps a payment token": ["UPDATE payment_attempts SET token = 'tok_visa'"],

@@ -14,13 +14,6 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 #: Variables of the compose file alone: the image's name, and the ports published on the host.
 COMPOSE_ONLY = {"CHECKOUT_IMAGE"}
-#: Settings that `.env` cannot change in containers: where the file's servers are, and what `checkout dev` alone reads.
-OF_THE_FILE = {
-    PREFIX + name.upper()
-    for name in Settings.model_fields
-    if name in {"data_dir", "host", "http_port", "gateway_port"}
-    or (name.startswith("temporal_") and name not in {"temporal_address", "temporal_ui_url"})
-}
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +25,6 @@ def test_temporal_registers_the_search_attributes_of_the_domain(compose: dict[st
     prefix = "--search-attribute="
     flags = [flag.removeprefix(prefix) for flag in compose["services"]["temporal"]["command"] if prefix in flag]
     assert dict(flag.split("=") for flag in flags) == search.TYPES
-
-
-@pytest.mark.parametrize("service", ["migrate", "gateway", "worker", "api"])
-def test_every_setting_reaches_the_services(compose: dict[str, Any], service: str) -> None:
-    """What `.env` sets and no service is given would be without effect, and nobody would say so."""
-    names = {name for name in compose["services"][service]["environment"] if name.startswith(PREFIX)}
-    assert names == SETTINGS - OF_THE_FILE, "hand new settings on in docker-compose.yml, by their names alone"
 
 
 def test_no_default_of_a_setting_is_repeated(compose: dict[str, Any]) -> None:
