@@ -43,7 +43,7 @@ TOLD = {
     "gateway_refuses": Told("compensation_refused", "refuses to give the money of gw_lost back", "checkout resolve"),
     "worker_away": Told("worker_away", "No worker has taken", "Start a worker"),
     "worker_gone": Told("worker_away", "No worker has taken", "Start a worker"),
-    "terminated": Told("workflow_gone", "its workflow is terminated", "End it by `checkout release "),
+    "terminated": Told("workflow_gone", "its workflow is terminated", "End it by "),
     "other_code": Told("workflow_tasks", "The workflow's code has failed", "put the code back"),
     "poison": Told("activity_failing", "(sku POISON, warehouse FRA) would break ck_stock", "checkout verify"),
 }

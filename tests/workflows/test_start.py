@@ -1,6 +1,7 @@
 """Starting: one running checkout for a cart, whoever asks and however often. On fake activities."""
 
 import asyncio
+import json
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
@@ -46,12 +47,16 @@ async def test_a_start_waits_until_the_prices_are_locked(temporal_env: TemporalE
 
 
 async def test_whatever_is_in_the_cart_can_be_told_in_the_list(temporal_env: TemporalEnvironment) -> None:
-    """A server refuses a summary, or an attribute, that is too long: the checkout would not begin."""
+    """A server refuses a summary (`limit.userMetadataSummarySize`; not the development server), or an attribute, that
+    is too long: the checkout would not begin."""
     many = ", ".join(f"1 {'Größe-🧦' * 12}" for _ in range(3))
     async with engine_with(temporal_env, Fakes()) as engine:
         run, _ = await engine.start(checkout_input(items=many, attempt_id="pay_1"))
         found = await run.handle.describe()
-        assert str(await found.static_summary()).startswith(f"{run.checkout.cart_id} express 1 Größe-🧦")
+        summary = str(await found.static_summary())
+        assert summary.startswith(f"{run.checkout.cart_id} express 1 Größe-🧦")
+        assert summary.endswith("…")
+        assert 300 < len(json.dumps(summary).encode()) <= 400
         assert found.typed_search_attributes[search.ITEMS] == many[:255]
         plain, _ = await engine.start()
         found = await plain.handle.describe()
