@@ -86,7 +86,8 @@ class _Metrics:
 
     async def answer(self, request: web.Request) -> web.Response:
         if not may_read(self.settings.metrics_token, request.headers.get("Authorization")):
-            return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+            said = "Send Authorization: Bearer with the metrics token.\n"
+            return web.Response(text=said, status=401, headers={"WWW-Authenticate": "Bearer"})
         return web.Response(body=exposition() + await self._of_sdk(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _of_sdk(self) -> bytes:
