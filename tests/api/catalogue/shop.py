@@ -9,6 +9,11 @@ from tests.store.shelves import Shelves
 
 TOKEN = "admin-token-of-the-tests"
 BASE = "/admin/catalogue"
+PAGES = (
+    *("product", "variant", "price", "stock", "warehouse", "coupon", "promotion", "tax-rate", "shipping-option"),
+    *("exchange-rate", "checkout", "order", "price-snapshot", "stock-movement", "reservation", "payment-attempt"),
+    "coupon-redemption",
+)
 
 
 class Shop(Shelves):

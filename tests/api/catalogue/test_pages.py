@@ -4,14 +4,8 @@ import httpx
 
 from checkout.api.app import create_app
 from checkout.runtime.settings import load_settings
-from tests.api.catalogue.shop import BASE, TOKEN, Shop
+from tests.api.catalogue.shop import BASE, PAGES, TOKEN, Shop
 from tests.support.http import serve
-
-PAGES = (
-    *("product", "variant", "price", "stock", "warehouse", "coupon", "promotion", "tax-rate", "shipping-option"),
-    *("exchange-rate", "checkout", "order", "price-snapshot", "stock-movement", "reservation", "payment-attempt"),
-    "coupon-redemption",
-)
 
 
 async def test_every_page_shows_its_rows(shop: Shop) -> None:
