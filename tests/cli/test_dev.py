@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ import httpx
 import psycopg
 import pytest
 
+from checkout.cli.children import Directories
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.embedded.account import Account
 from tests.support.dev import Dev, until
 
@@ -250,3 +253,18 @@ def test_it_runs_as_an_ordinary_user(make_dev: Callable[[], Dev]) -> None:
     assert {path.stat().st_uid for path in dev.data.rglob("*")} == {nobody.pw_uid}
     assert dev.signal(signal.SIGINT) == 0
     assert dev.left() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_directory_of_another_user_is_one_line() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        data = Path(directory) / "data"
+        Path(directory).chmod(0o755)
+        Directories.make(data)
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+        try:
+            with pytest.raises(ServerFault) as fault:
+                Directories.make(data)
+        finally:
+            os.seteuid(0)
+    assert str(fault.value) == f"CHECKOUT_DATA_DIR is '{data}', which cannot be used: Permission denied"

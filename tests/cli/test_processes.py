@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
 from checkout.domain import search
@@ -64,6 +65,17 @@ def test_help_shows_an_example() -> None:
     assert [code for code, _, _ in results] == [0] * len(commands)
     assert [command for command, (_, out, _) in zip(commands, results, strict=True) if "Example" not in out] == []
     assert [name for name, (_, out, _) in zip(commands, results, strict=True) if f"checkout {name}" not in out] == []
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    done = checkout("migrate", environment={**CLEAN, "CHECKOUT_DATABASE_URL": database_url})
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("checkout: the database's schema is at 9999, which a newer version has made")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_what_is_missing_is_one_line_each(tmp_path: Path) -> None:

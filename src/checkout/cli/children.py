@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,6 +40,9 @@ class Directories:
                 directories.data.chmod(0o711 if os.geteuid() == 0 else 0o700)
             for name in ("logs", "temporal"):
                 (directories.data / name).mkdir(mode=0o700, exist_ok=True)
+            for each in (directories.data, directories.data / "logs", directories.data / "temporal"):
+                with tempfile.TemporaryFile(dir=each):  # refused where another user has made it
+                    pass
         except OSError as error:
             raise ServerFault(f"CHECKOUT_DATA_DIR is {str(data)!r}, which cannot be used: {error.strerror}") from error
         return directories

@@ -13,6 +13,7 @@ import typer
 from starlette.types import ASGIApp
 
 from checkout.cli.store import with_store
+from checkout.runtime.embedded import ServerFault
 from checkout.runtime.logs import configure_logs
 from checkout.runtime.settings import PREFIX, Settings, SettingsError
 from checkout.runtime.stack import settings_of_stack
@@ -37,12 +38,16 @@ def migrate(
     Examples: `CHECKOUT_DATABASE_URL=postgresql://shop@db/shop checkout migrate`, or, on a Temporal cluster of your own,
     `checkout migrate --search-attributes`
     """
-    from checkout.store.migrate import current_revision, head_revision, upgrade
+    from checkout.store.migrate import current_revision, head_revision, is_known, upgrade
 
     settings = settings_of_stack()
     configure_logs(settings, process="migrate")
     url = settings.require_database_url()
     before = current_revision(url)
+    if before is not None and not is_known(before):
+        raise ServerFault(
+            f"the database's schema is at {before}, which a newer version has made: run that, or use another database"
+        )
     upgrade(url)
     typer.echo(
         f"the schema is at {head_revision()}" + ("" if before == head_revision() else f", was {before or 'empty'}")
