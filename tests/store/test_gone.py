@@ -65,8 +65,8 @@ async def test_locks_that_nobody_removes(sessions: Sessions, shop: Shop) -> None
     for one in (undone, lost):
         await shop.execute("UPDATE carts SET locked_by = :id WHERE id = :cart", id=one.id, cart=one.basket.cart_id)
     async with sessions() as session, session.begin():
-        strays = {one.checkout_id: one.closed for one in await gone.stray_locks(session, 10)}
-        assert strays == {undone.id: True, lost.id: False}
+        strays = {one.checkout_id for one in await gone.stray_locks(session, 10)}
+        assert strays == {undone.id, lost.id}
         assert len(await gone.stray_locks(session, 1)) == 1
         # Only one that has ended is unlocked by itself; the others take the compensations.
         for one, unlocked in ((running, 0), (lost, 0), (undone, 1), (undone, 0)):

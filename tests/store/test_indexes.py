@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkout.domain.webhooks import DeliveryStatus
 from checkout.runtime.database import Sessions
-from checkout.store import carts, counts, idempotency, inconsistent, rate_limits, webhooks
+from checkout.store import carts, counts, idempotency, inconsistent, listener_troubles, rate_limits, webhooks
 from checkout.store.catalogue import get_product
 from checkout.store.checkouts import read_checkout, read_running_checkout
 from checkout.store.inspecting import inspect_checkout
@@ -72,7 +72,7 @@ async def test_no_statement_reads_a_whole_table(
             await counts.read(session, 24)
             await counts.forget_old(session)
             await webhooks.forget_old(session, timedelta(days=30))
-            await webhooks.end_listener_trouble(session, "d")
+            await listener_troubles.end(session, "d")
             for status in (DeliveryStatus.PENDING, DeliveryStatus.FAILED):
                 await list_deliveries(session, endpoint_id=None, status=status, after=None, limit=50)
             await list_deliveries(session, endpoint_id="w7", status=None, after=None, limit=50)

@@ -1,6 +1,8 @@
 """The migrations make what the tables say, and can be run by several at once."""
 
+import re
 import threading
+from enum import StrEnum
 from pathlib import Path
 
 import psycopg
@@ -10,6 +12,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, create_engine
 
 import checkout.store.migrations
+from checkout.domain.refunds import RefundStatus
+from checkout.domain.webhooks import DeliveryStatus
+from checkout.domain.words import AttemptStatus, OnShortage, OrderStatus, PaymentStatus, State
 from checkout.store.migrate import current_revision, head_revision, upgrade
 from checkout.store.tables import Table
 
@@ -37,6 +42,29 @@ def test_check_constraints_are_those_of_the_tables(database_url: str) -> None:
             "AND connamespace = 'public'::regnamespace"
         ).fetchall()
     assert {(str(table), name) for table, name in found} == declared
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "words"),
+    [
+        ("checkouts", "state", State),
+        ("checkouts", "payment_status", PaymentStatus),
+        ("checkouts", "on_shortage", OnShortage),
+        ("payment_attempts", "status", AttemptStatus),
+        ("orders", "status", OrderStatus),
+        ("refunds", "status", RefundStatus),
+        ("webhook_deliveries", "status", DeliveryStatus),
+    ],
+)
+def test_a_column_takes_the_words_that_the_code_has_for_it(
+    database_url: str, table: str, column: str, words: type[StrEnum]
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", (f"ck_{table}_{column}",)
+        ).fetchone()
+    assert found is not None
+    assert set(re.findall(r"'(\w+)'", found[0])) == set(words)
 
 
 def test_several_that_migrate_at_once_do_it_once(database_url: str) -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from checkout.domain.events import CheckoutCompleted
 from checkout.runtime.database import Sessions
-from checkout.store.webhooks import count_behind, forget_old, note_listener_trouble
+from checkout.store import listener_troubles
+from checkout.store.webhooks import count_behind, forget_old
 from tests.support.shop import Shop
 
 #: Deliveries by name: status, and how many days ago each ended and began to fail.
@@ -59,7 +60,7 @@ async def test_listeners_that_will_never_hear_are_forgotten(shop: Shop, sessions
     )
     for name, days in ("old", 8), ("new", 6):
         async with sessions() as session, session.begin():
-            await note_listener_trouble(session, name, listener="l", event=event, attempts=1, error="e")
+            await listener_troubles.note(session, name, listener="l", event=event, attempts=1, error="e")
         await shop.execute(
             "UPDATE listener_troubles SET failing_since = now() - make_interval(days => CAST(:days AS integer)) "
             "WHERE delivery_id = :id RETURNING 1",
@@ -67,5 +68,5 @@ async def test_listeners_that_will_never_hear_are_forgotten(shop: Shop, sessions
             days=days,
         )
     async with sessions() as session, session.begin():
-        await note_listener_trouble(session, "now", listener="l", event=event, attempts=1, error="e")
+        await listener_troubles.note(session, "now", listener="l", event=event, attempts=1, error="e")
     assert {name for (name,) in await shop.rows("SELECT delivery_id FROM listener_troubles")} == {"new", "now"}

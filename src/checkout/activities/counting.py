@@ -14,7 +14,9 @@ from temporalio.exceptions import ApplicationError
 
 from checkout.domain.audit import Repaired
 from checkout.domain.contract import CART_VALIDATION, COMPENSATION_OF, STOCK_COMMIT, UNLOCK_CART, ActivityContract
+from checkout.domain.errors import CHECKOUT_COMPLETED
 from checkout.domain.messages import Authorization, CompensationInput
+from checkout.domain.shortage import INSUFFICIENT_STOCK
 from checkout.domain.words import Outcome, Phase
 from checkout.runtime import metrics
 
@@ -22,10 +24,6 @@ log = structlog.get_logger(__name__)
 
 _PHASES = frozenset(phase.value for phase in Phase)
 _COMPENSATIONS = frozenset(one.name for one in COMPENSATION_OF.values())
-#: The code by which a compensation leaves a completed checkout alone.
-_COMPLETED = "checkout_completed"
-#: The code of a refusal for want of stock, whichever phase finds it.
-_SHORTAGE = "insufficient_stock"
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,14 @@ class Attempt:
 
     def failed(self, error: Exception) -> None:
         """It failed: for good, or to be made again."""
-        definite = isinstance(error, ApplicationError) and error.non_retryable
-        if self.contract.name in _COMPENSATIONS and isinstance(error, ApplicationError) and error.type == _COMPLETED:
+        code = error.type if isinstance(error, ApplicationError) else None
+        if self.contract.name in _COMPENSATIONS and code == CHECKOUT_COMPLETED:
             return  # there was nothing to give back
+        definite = isinstance(error, ApplicationError) and error.non_retryable
         self._count("refused" if definite else "retried")
-        if isinstance(error, ApplicationError) and definite and self.contract.name in _PHASES:
-            metrics.FAILURES.labels(self.contract.name, error.type).inc()
-            if error.type == _SHORTAGE:
+        if definite and self.contract.name in _PHASES:
+            metrics.FAILURES.labels(self.contract.name, code).inc()
+            if code == INSUFFICIENT_STOCK:
                 metrics.OVERSELL_REFUSALS.labels(self.contract.name).inc()
 
     def _count(self, result: str) -> None:

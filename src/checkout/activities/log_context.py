@@ -13,8 +13,7 @@ from checkout.runtime.log_context import about_checkout
 _PHASE_OF = {
     **{phase.value: phase for phase in Phase},
     **{compensation.name: phase for phase, compensation in c.COMPENSATION_OF.items()},
-    c.PAYMENT_CHECK.name: Phase.PAYMENT_AUTHORIZATION,
-    c.FUNDS_CHECK.name: Phase.PAYMENT_CAPTURE,
+    **{check.name: phase for phase, check in c.CHECK_OF.items()},
 }
 
 

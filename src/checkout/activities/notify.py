@@ -15,7 +15,7 @@ from checkout.domain.events import Event, Telling, Told, event_of
 from checkout.listeners.registry import Delivery, GiveUp, Listener, Listeners, Shop
 from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.runtime.mail import MailUnavailable
-from checkout.store.webhooks import end_listener_trouble, note_listener_trouble
+from checkout.store import listener_troubles
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class Notifying:
             await self._note(delivery, listener.name, event, error)
             raise
         if delivery.attempt > 1:
-            await in_direct_transaction(self.sessions, lambda session: end_listener_trouble(session, delivery.id))
+            await in_direct_transaction(self.sessions, lambda session: listener_troubles.end(session, delivery.id))
         return Told(1)
 
     async def _hear(self, listener: Listener, event: Event, delivery: Delivery) -> None:
@@ -84,12 +84,12 @@ class Notifying:
             async with asyncio.timeout(NOTE_PATIENCE):
                 if error.non_retryable:
                     await in_direct_transaction(
-                        self.sessions, lambda session: end_listener_trouble(session, delivery.id)
+                        self.sessions, lambda session: listener_troubles.end(session, delivery.id)
                     )
                 else:
                     await in_direct_transaction(
                         self.sessions,
-                        lambda session: note_listener_trouble(
+                        lambda session: listener_troubles.note(
                             session,
                             delivery.id,
                             listener=name,

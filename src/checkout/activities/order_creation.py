@@ -89,19 +89,19 @@ class OrderCreation:
         """Log where today's prices are further than ``tolerance`` (minor units) from the frozen ones, which win."""
         try:
             loaded = await load_cart(session, held.cart.id, self.rules, reserved_for=held.id)
-            now = price_cart(loaded.pricing)
+            today = price_cart(loaded.pricing)
         except InvalidValue as error:
             log.warning("price_drift_unknown", checkout_id=held.id, reason=str(error))
             return
         frozen = held.checkout.total or 0
-        if abs(now.total - frozen) > tolerance or any(problem.blocking for problem in now.problems):
+        if abs(today.total - frozen) > tolerance or any(problem.blocking for problem in today.problems):
             log.warning(
                 "price_drift",
                 checkout_id=held.id,
                 currency=held.checkout.currency,
                 frozen_total=frozen,
-                current_total=now.total,
-                problems=[problem.code for problem in now.problems if problem.blocking],
+                current_total=today.total,
+                problems=[problem.code for problem in today.problems if problem.blocking],
             )
 
 

@@ -8,7 +8,7 @@ from checkout.activities.gateway_calls import at_gateway, give_back, refused, sa
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
 from checkout.domain.messages import Captured, Compensated, CompensationInput, PhaseInput
-from checkout.domain.words import PaymentStatus, Phase, State
+from checkout.domain.words import AttemptStatus, PaymentStatus, Phase, State
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import Gateway, Payment, Refused
 from checkout.payments.settle import settle_to_zero
@@ -103,7 +103,7 @@ async def _begin(session: Session, given: PhaseInput) -> _Authorized | Captured:
         return answer
     attempts = await payments.attempts_of(session, given.checkout_id)
     attempt = next((one for one in attempts if one.id == held.checkout.attempt_id), None)
-    if attempt is None or attempt.gateway_payment_id is None or attempt.status != "authorized":
+    if attempt is None or attempt.gateway_payment_id is None or attempt.status != AttemptStatus.AUTHORIZED:
         raise DefiniteFailure("not_authorized", "no authorization is there to be captured", benign=False)
     total, currency = held.price
     return _Authorized(
@@ -113,7 +113,7 @@ async def _begin(session: Session, given: PhaseInput) -> _Authorized | Captured:
         currency=currency,
         total=total,
         others=payments.unsettled([one for one in attempts if one.id != attempt.id]),
-        unused=any(one.status == "new" for one in attempts),
+        unused=any(one.status == AttemptStatus.NEW for one in attempts),
     )
 
 
@@ -133,7 +133,7 @@ async def _captured(
         PHASE,
         State.COMMITTING,
         Captured(version=0, amount=payment.captured),
-        payments.recorded(begun.attempt_id, status="captured", captured=payment.captured),
+        payments.recorded(begun.attempt_id, status=AttemptStatus.CAPTURED.value, captured=payment.captured),
         payment_status=PaymentStatus.CAPTURED.value,
     )
 

@@ -23,7 +23,7 @@ from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure, Failure
 from checkout.domain.messages import Authorization, Funds, PaymentCheckInput
 from checkout.domain.times import rfc3339
-from checkout.domain.words import PaymentStatus, Phase, State
+from checkout.domain.words import AttemptStatus, PaymentStatus, Phase, State
 from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, Refused, next_action_document
 from checkout.runtime.database import Sessions, in_direct_transaction
 from checkout.runtime.statements import Session
@@ -159,7 +159,7 @@ async def _arrived(session: Session, attempt: Attempt, payment: Payment) -> Fund
         Phase.PAYMENT_CAPTURE,
         State.CAPTURING,
         Funds(version=0, arrived=True, missing=0, unowed=payment.unowed - payment.returned),
-        payments.recorded(attempt.id, status="authorized", authorized=payment.authorized),
+        payments.recorded(attempt.id, status=AttemptStatus.AUTHORIZED.value, authorized=payment.authorized),
         key=attempt.key,
         payment_status=PaymentStatus.AUTHORIZED.value,
         next_action=None,

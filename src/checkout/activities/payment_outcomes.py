@@ -12,7 +12,7 @@ from checkout.activities.gateway_calls import settled_columns
 from checkout.domain.errors import DefiniteFailure, Failure
 from checkout.domain.messages import Authorization
 from checkout.domain.times import rfc3339
-from checkout.domain.words import PaymentStatus, Phase, State
+from checkout.domain.words import AttemptStatus, PaymentStatus, Phase, State
 from checkout.payments.keys import AttemptKeys
 from checkout.payments.port import DeclineCode, Gateway, GatewayStatus, Payment, next_action_document
 from checkout.payments.settle import settle_to_zero
@@ -105,7 +105,7 @@ async def authorized(session: Session, attempt: Attempt, payment: Payment) -> Au
     held = await enter_attempt(session, attempt)
     if (answer := held.answer(Authorization)) is not None:
         return answer
-    recorded = payments.recorded(attempt.id, status="authorized", authorized=payment.authorized)
+    recorded = payments.recorded(attempt.id, status=AttemptStatus.AUTHORIZED.value, authorized=payment.authorized)
     result = Authorization(
         version=0,
         authorized=True,
@@ -136,8 +136,8 @@ async def decline(session: Session, attempt: Attempt, code: DeclineCode, why: Ma
         return answer
     left = held.checkout.attempts_left - int(code.costs_an_attempt)
     failure = Failure(code.value, PHASE, _SENTENCES[code], {"attempts_left": left}, rfc3339(datetime.now(UTC)))
-    status = "declined" if code.costs_an_attempt else "refused"
-    recorded = payments.recorded(attempt.id, status=status, code=failure.code, message=failure.detail, **why)
+    status = AttemptStatus.DECLINED if code.costs_an_attempt else AttemptStatus.REFUSED
+    recorded = payments.recorded(attempt.id, status=status.value, code=failure.code, message=failure.detail, **why)
     return await finish(
         session,
         held,
@@ -164,7 +164,7 @@ async def close(
     """Note why an attempt ended for good, which is no decline; what its object holds, the compensation gives back."""
     if (await enter_attempt(session, attempt)).stored is not None:
         return  # another run of this activity has had the gateway's answer before
-    columns = {"status": "refused", "token": None} if settled is None else settled_columns(settled)
+    columns = {"status": AttemptStatus.REFUSED.value, "token": None} if settled is None else settled_columns(settled)
     await payments.record(session, attempt.id, **columns, **why, code=failure.code, message=failure.detail)
 
 

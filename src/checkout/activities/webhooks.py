@@ -129,12 +129,12 @@ def body_of(event: Event) -> str:
 
 def headers_of(sending: webhooks.Sending) -> dict[str, str]:
     """Id, time and a signature by each secret. The id is the event's: the same at every attempt."""
-    now = datetime.now(UTC)
-    signatures = [Webhook(secret).sign(sending.event_id, now, sending.body) for secret in sending.secrets]
+    sent_at = datetime.now(UTC)
+    signatures = [Webhook(secret).sign(sending.event_id, sent_at, sending.body) for secret in sending.secrets]
     return {
         "Content-Type": "application/json",
         "User-Agent": "durable-checkout",
         "webhook-id": sending.event_id,
-        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-timestamp": str(int(sent_at.timestamp())),
         "webhook-signature": " ".join(signatures),
     }

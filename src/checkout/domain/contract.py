@@ -127,6 +127,9 @@ COMPENSATION_OF = {
     Phase.STOCK_COMMIT: RESTOCK,
 }
 
+#: Where a phase waits, with the activity that looks whether that is over.
+CHECK_OF = {Phase.PAYMENT_AUTHORIZATION: PAYMENT_CHECK, Phase.PAYMENT_CAPTURE: FUNDS_CHECK}
+
 #: What is tried once as an activity of its own, a local one where it only touches Postgres, before one follows that is
 #: tried again and again.
 TRIED_ONCE: tuple[ActivityContract[Any, Any], ...] = (

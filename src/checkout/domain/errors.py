@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Closed is absorbing: the code by which a compensation leaves a completed checkout alone (G5).
+CHECKOUT_COMPLETED = "checkout_completed"
+
 
 class DefiniteFailure(Exception):
     """A phase cannot succeed, however often it is tried.
@@ -43,7 +46,7 @@ class AlreadyCompleted(DefiniteFailure):
     """The checkout is completed: closed is absorbing, so no compensation may touch it (G5)."""
 
     def __init__(self, checkout_id: str) -> None:
-        super().__init__("checkout_completed", f"{checkout_id} is completed: there is nothing to undo", benign=False)
+        super().__init__(CHECKOUT_COMPLETED, f"{checkout_id} is completed: there is nothing to undo", benign=False)
 
 
 class NotYet(Exception):

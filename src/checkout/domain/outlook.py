@@ -20,7 +20,7 @@ def outlook(progress: Progress) -> Outlook:
     return Outlook(_waits(progress), None if progress.state.closed else _ops(progress))
 
 
-#: Of a phase that touches the database alone; it lasts for milliseconds where nothing is wrong.
+#: What it does in a state, or came to; compensating is said by what runs.
 _DOES = {
     State.PENDING: "It is to lock and validate the cart",
     State.VALIDATING: "It locks and validates the cart",

@@ -15,7 +15,7 @@ from checkout.domain.checks import InvalidValue, require
 from checkout.domain.countries import is_country, region_code
 from checkout.domain.money import round_half_up
 
-STANDARD, REDUCED, ZERO = "standard", "reduced", "zero"
+STANDARD, ZERO = "standard", "zero"
 
 #: Rates are exact as parts per million: four decimals of a percentage (Minnesota has 6.875 %).
 WHOLE = 1_000_000

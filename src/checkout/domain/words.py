@@ -100,7 +100,7 @@ class Outcome(StrEnum):
 
 
 class PaymentStatus(StrEnum):
-    """What the payment of a checkout, or one of its attempts, stands at."""
+    """What the payment of a checkout stands at."""
 
     NONE = "none"
     REQUIRES_ACTION = "requires_action"
@@ -109,6 +109,23 @@ class PaymentStatus(StrEnum):
     CAPTURED = "captured"
     VOIDED = "voided"
     REFUNDED = "refunded"
+
+
+class AttemptStatus(StrEnum):
+    """Where one attempt to pay stands."""
+
+    NEW = "new"
+    CREATED = "created"
+    REQUIRES_ACTION = "requires_action"
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    DECLINED = "declined"
+    REFUSED = "refused"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+    RESOLVED = "resolved"
+    DISCARDED = "discarded"
 
 
 class OrderStatus(StrEnum):

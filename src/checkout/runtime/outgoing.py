@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,6 @@ LONGEST_ANSWER = 64 * 1024
 LONGEST_URL = 2048
 #: Characters of an answer that are kept.
 EXCERPT = 500
-
-#: Addresses of a name: see :func:`resolve`.
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 #: Protocol assignments; Oracle's metadata among them. Versions of Python differ on whether they are global.

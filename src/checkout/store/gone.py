@@ -26,11 +26,10 @@ class OpenCheckout:
 
 @dataclass(frozen=True, slots=True)
 class StrayLock:
-    """A cart that is locked by a checkout which has no row, or has ended (``closed``)."""
+    """A cart that is locked by a checkout which has no row, or has ended."""
 
     cart_id: str
     checkout_id: str
-    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ SELECT id FROM checkouts WHERE id = ANY(:ids) AND {CLOSED} AND closed_at < now()
 """)  # noqa: S608 - our words
 
 _STRAYS = Statement(f"""
-SELECT c.id AS cart_id, c.locked_by AS checkout_id, k.id IS NOT NULL AS closed
+SELECT c.id AS cart_id, c.locked_by AS checkout_id
 FROM carts c LEFT JOIN checkouts k ON k.id = c.locked_by
 WHERE c.locked_by IS NOT NULL AND (k.id IS NULL OR k.{CLOSED})
 ORDER BY c.id LIMIT :limit

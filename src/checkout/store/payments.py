@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from checkout.domain.words import PaymentStatus
+from checkout.domain.words import AttemptStatus, PaymentStatus
 from checkout.runtime.statements import Change, Session, Statement
 
 #: What a gateway has confirmed to hold no money, now and for ever, or people have settled by hand.
-_SETTLED = frozenset({"voided", "refunded", "resolved"})
+_SETTLED = frozenset({AttemptStatus.VOIDED.value, AttemptStatus.REFUNDED.value, AttemptStatus.RESOLVED.value})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,13 @@ from checkout.runtime.statements import Session, Statement
 
 @dataclass(frozen=True)
 class Sending:
-    """A delivery that is to be made: where, what, signed by which secrets; ``attempts`` were made before."""
+    """A delivery that is to be made: where, what, signed by which secrets."""
 
-    endpoint_id: str
     url: str
     event_id: str
     checkout_id: str
     body: str
     secrets: list[str]
-    attempts: int
 
 
 async def plan(session: Session, event: Event, body: str) -> list[str]:
@@ -55,7 +53,7 @@ async def sending(session: Session, delivery: str) -> Sending | str:
         return "delivered"
     if not row["enabled"]:
         return "disabled"
-    fields = ("endpoint_id", "url", "event_id", "checkout_id", "body", "secrets", "attempts")
+    fields = ("url", "event_id", "checkout_id", "body", "secrets")
     return Sending(**{name: row[name] for name in fields})
 
 
@@ -98,20 +96,6 @@ async def count_behind(session: Session, seconds: int) -> tuple[int, int, int]:
     return int(row["listeners"]), int(row["deliveries"]), int(row["disabled"])
 
 
-async def note_listener_trouble(
-    session: Session, delivery: str, *, listener: str, event: Event, attempts: int, error: str
-) -> None:
-    """A listener did not hear at this attempt. What others have not heard for a week they never will."""
-    await _FORGET_TROUBLES.run(session, {})
-    parameters = {"event": event.NAME, "checkout_id": event.checkout_id, "attempts": attempts, "error": error}
-    await _TROUBLE.run(session, {"id": delivery, "listener": listener, **parameters})
-
-
-async def end_listener_trouble(session: Session, delivery: str) -> None:
-    """It heard at last, or gave up."""
-    await _END_TROUBLE.run(session, {"id": delivery})
-
-
 def _attempt(delivery: str, answer: Answered | None) -> dict[str, object]:
     return {
         "id": delivery,
@@ -149,7 +133,7 @@ WITH ended AS (
 DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM ended UNION ALL SELECT id FROM orphaned)
 """)
 _SENDING = Statement("""
-SELECT d.endpoint_id, d.event_id, d.checkout_id, d.body, d.attempts, d.status, e.url, e.enabled,
+SELECT d.event_id, d.checkout_id, d.body, d.status, e.url, e.enabled,
     ARRAY[e.secret] || CASE WHEN e.previous_until > now() THEN ARRAY[e.previous_secret] ELSE '{}' END AS secrets
 FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.id = :id
 """)
@@ -194,15 +178,3 @@ SELECT (SELECT count(*) FROM listener_troubles
             AND failing_since < now() - make_interval(secs => :seconds)) AS deliveries,
     (SELECT count(*) FROM webhook_endpoints WHERE NOT enabled AND disabled_reason IS NOT NULL) AS disabled
 """)
-_TROUBLE = Statement("""
-INSERT INTO listener_troubles AS t (delivery_id, listener, event, checkout_id, attempts, error)
-VALUES (:id, :listener, :event, :checkout_id, :attempts, :error)
-ON CONFLICT (delivery_id) DO UPDATE SET attempts = excluded.attempts, error = excluded.error
-""")
-_FORGET_TROUBLES = Statement("""
-DELETE FROM listener_troubles WHERE delivery_id IN (
-    SELECT delivery_id FROM listener_troubles WHERE failing_since < now() - interval '7 days'
-    ORDER BY failing_since LIMIT 100 FOR UPDATE SKIP LOCKED
-)
-""")
-_END_TROUBLE = Statement("DELETE FROM listener_troubles WHERE delivery_id = :id")

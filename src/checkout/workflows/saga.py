@@ -17,6 +17,7 @@ from checkout.domain.contract import (
     VOID_PAYMENT,
     ActivityContract,
 )
+from checkout.domain.errors import CHECKOUT_COMPLETED
 from checkout.domain.messages import ByHandInput, Compensated, CompensationInput, ResolveRequest
 from checkout.domain.progress import NOT_REFUSED, Refusal
 from checkout.domain.words import Phase
@@ -25,8 +26,6 @@ from checkout.workflows.policies import UNDO_DATABASE, UNDO_GATEWAY, Policy, exe
 
 Compensation = ActivityContract[CompensationInput, Compensated]
 
-#: Compensation refuses a completed checkout: closed is absorbing (G5).
-CHECKOUT_COMPLETED = "checkout_completed"
 _AT_GATEWAY = (VOID_PAYMENT, REFUND_PAYMENT)
 
 

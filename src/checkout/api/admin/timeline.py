@@ -6,12 +6,10 @@ from itertools import pairwise
 from typing import Literal
 
 from checkout.api.models import admin_checkout as models
-from checkout.domain.contract import COMPENSATION_OF, EVERY_ACTIVITY
+from checkout.domain.contract import CHECK_OF, COMPENSATION_OF, EVERY_ACTIVITY
 from checkout.domain.words import AT_REST, Phase, State
 from checkout.store.inspecting import AttemptRecord, EnteredState, Inspected, StepRecord
 
-#: The activities of a phase, beside the one of its name.
-_ALSO = {Phase.PAYMENT_AUTHORIZATION: ("payment_check",), Phase.PAYMENT_CAPTURE: ("funds_check",)}
 _PHASE_OF = {str(compensation.name): phase for phase, compensation in COMPENSATION_OF.items()}
 _KNOWN = frozenset(str(one.name) for one in EVERY_ACTIVITY)
 
@@ -60,7 +58,7 @@ _Work = tuple[int, str | None]
 
 def _work(phase: Phase, steps: Mapping[str, StepRecord], pending: Mapping[str, models.PendingActivity]) -> _Work:
     attempts, error = 1, None
-    for activity in (str(phase), *_ALSO.get(phase, ())):
+    for activity in (str(phase), *([CHECK_OF[phase].name] if phase in CHECK_OF else [])):
         of_one, its_error = _attempts(activity, steps, pending)
         attempts, error = max(attempts, of_one), its_error or error
     return attempts, error

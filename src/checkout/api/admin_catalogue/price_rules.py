@@ -9,7 +9,7 @@ from checkout.api.admin_catalogue.base import RuleView, money, only, percent
 from checkout.domain.money import format_amount
 from checkout.domain.tax import percent_text
 from checkout.store import admin_rows as row
-from checkout.store.contradictions import refuse_contradiction
+from checkout.store.promotion_overlaps import refuse_overlap
 
 
 class _DiscountView(RuleView):
@@ -61,7 +61,7 @@ class PromotionView(_DiscountView, model=row.Promotion):
             await only(session, row.Product, "product_handle", {"handle": columns["product_handle"]})
         if columns["category"]:
             await only(session, row.Product, "category", {"category": columns["category"]}, "product of the category")
-        await refuse_contradiction(session, columns, row_.id if row_ is not None else None)
+        await refuse_overlap(session, columns, row_.id if row_ is not None else None)
         return columns
 
 

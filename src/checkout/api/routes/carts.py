@@ -20,6 +20,7 @@ from checkout.api.shown import cart_answer
 from checkout.api.shown_checkout import record_answer
 from checkout.api.validation import FieldError
 from checkout.domain.ids import new_session_id
+from checkout.domain.shortage import INSUFFICIENT_STOCK
 from checkout.store import carts as store
 from checkout.store.carts import CartView
 from checkout.store.checkouts import CheckoutRecord, read_running_checkout
@@ -104,7 +105,7 @@ async def checkout(
         return view, short, await read_running_checkout(session, cart_id)
 
     view, short, record = await database.read(work)
-    reasons = [*view.obstacles(), *(["insufficient_stock"] if short else [])]
+    reasons = [*view.obstacles(), *([INSUFFICIENT_STOCK] if short else [])]
     running = None if record is None else record_answer(record, settings.max_ttl)
     if running is None and view.order_reference is None:
         running = await reading.running(owner, cart_id)

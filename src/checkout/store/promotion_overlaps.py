@@ -26,7 +26,7 @@ _OTHER = text("""
 _FIELD = {"product_percentage": "product_handle", "category_percentage": "category", "buy_x_get_y": "product_handle"}
 
 
-async def refuse_contradiction(session: AsyncSession, promotion: Mapping[str, Any], own_id: int | None) -> None:
+async def refuse_overlap(session: AsyncSession, promotion: Mapping[str, Any], own_id: int | None) -> None:
     """Refuse a promotion beside an active one of its kind for the same goods, whose window overlaps from now on.
 
     Of two such promotions a buyer would get both, which no shop means: 10 % and 15 % off the same product are a slip.
