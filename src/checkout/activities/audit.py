@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from checkout.activities.beating import beating
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.repair import asking_temporal
 from checkout.domain import contract
 from checkout.domain.audit import LISTED, AuditInput, Gone, GoneCheckout
@@ -55,7 +55,7 @@ class Auditing:
 
     sessions: Sessions
 
-    @phase_activity(contract.FIND_GONE)
+    @performs(contract.FIND_GONE)
     async def find(self, given: AuditInput) -> Gone:
         """Every open checkout without a workflow that nobody repairs yet; a line in the log for each."""
         client = activity.client()

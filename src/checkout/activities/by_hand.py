@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import note_status
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
@@ -23,7 +23,7 @@ class ByHand:
 
     sessions: Sessions
 
-    @phase_activity(contract.SETTLE_BY_HAND)
+    @performs(contract.SETTLE_BY_HAND)
     async def settle(self, given: ByHandInput) -> Compensated:
         """Mark every payment of the checkout that is not settled as settled by hand, with what the log says of it.
 

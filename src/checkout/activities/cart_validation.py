@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checkout.activities.announcing import announce_failure, identity, now
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage, allocate
@@ -30,7 +30,7 @@ class CartValidation:
     sessions: Sessions
     listeners: Listeners = NOBODY
 
-    @phase_activity(contract.CART_VALIDATION)
+    @performs(contract.CART_VALIDATION)
     async def validate(self, given: CartValidationInput) -> CartValidated:
         """Record the checkout and lock its cart.
 
@@ -40,7 +40,7 @@ class CartValidation:
         """
         return await run_phase(self.sessions, lambda session: self._validate(session, given))
 
-    @phase_activity(contract.UNLOCK_CART)
+    @performs(contract.UNLOCK_CART)
     async def unlock(self, given: CompensationInput) -> Compensated:
         """Unlock the cart and close the checkout, in one transaction and last of all.
 

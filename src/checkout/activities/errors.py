@@ -35,7 +35,7 @@ Out = TypeVar("Out")
 Method = Callable[[Owner, In], Awaitable[Out]]
 
 
-def phase_activity(contract: ActivityContract[In, Out]) -> Callable[[Method[Owner, In, Out]], Method[Owner, In, Out]]:
+def performs(contract: ActivityContract[In, Out]) -> Callable[[Method[Owner, In, Out]], Method[Owner, In, Out]]:
     """Register a method as the activity of a contract.
 
     A DefiniteFailure becomes an ApplicationError that is not retried: its type is the code, its first detail the

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
 from checkout.domain.messages import Extended, ExtensionInput
@@ -20,7 +20,7 @@ class Extension:
 
     sessions: Sessions
 
-    @phase_activity(contract.RECORD_EXTENSION)
+    @performs(contract.RECORD_EXTENSION)
     async def record(self, given: ExtensionInput) -> Extended:
         """Move ``expires_at`` to a later time, never to an earlier one: of two extensions the later deadline stays.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.phase import Raced, run_compensation, run_racing_phase
 from checkout.domain import contract
 from checkout.domain.allocation import Shortage, allocate
@@ -24,7 +24,7 @@ class InventoryReservation:
 
     sessions: Sessions
 
-    @phase_activity(contract.INVENTORY_RESERVATION)
+    @performs(contract.INVENTORY_RESERVATION)
     async def reserve(self, given: PhaseInput) -> StockReserved:
         """Hold units for every line: from one warehouse that has all, else from the fewest, by priority.
 
@@ -34,7 +34,7 @@ class InventoryReservation:
         """
         return await run_racing_phase(self.sessions, lambda session, lock: _reserve(session, given, lock=lock))
 
-    @phase_activity(contract.RELEASE_STOCK)
+    @performs(contract.RELEASE_STOCK)
     async def release(self, given: CompensationInput) -> Compensated:
         """Give back the units that are held. Raises AlreadyCompleted."""
         return await run_compensation(self.sessions, given, reserving.release)

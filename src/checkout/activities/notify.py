@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from checkout.activities.beating import beating
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.domain import contract
 from checkout.domain.events import Event, Telling, Told, event_of
 from checkout.listeners.registry import Delivery, GiveUp, Listener, Listeners, Shop
@@ -37,7 +37,7 @@ class Notifying:
         """Sessions on the shop's database."""
         return self.shop.sessions
 
-    @phase_activity(contract.TELL_LISTENER)
+    @performs(contract.TELL_LISTENER)
     async def tell(self, given: Telling) -> Told:
         """Tell one listener of one event.
 

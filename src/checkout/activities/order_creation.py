@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from checkout.activities.announcing import identity, now
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.phase import run_compensation, run_phase
 from checkout.domain import contract
 from checkout.domain.checks import InvalidValue
@@ -38,7 +38,7 @@ class OrderCreation:
     rules: PriceRules
     listeners: Listeners = NOBODY
 
-    @phase_activity(contract.ORDER_CREATION)
+    @performs(contract.ORDER_CREATION)
     async def create(self, given: OrderCreationInput) -> OrderCreated:
         """Make the order, with the prices that were frozen, whatever they would be now.
 
@@ -46,7 +46,7 @@ class OrderCreation:
         """
         return await run_phase(self.sessions, lambda session: self._create(session, given))
 
-    @phase_activity(contract.CANCEL_ORDER)
+    @performs(contract.CANCEL_ORDER)
     async def cancel(self, given: CompensationInput) -> Compensated:
         """Cancel the order; it is kept for audit. Raises AlreadyCompleted."""
         return await run_compensation(self.sessions, given, orders.cancel_order)

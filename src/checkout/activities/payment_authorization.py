@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway, give_back, refused, said, settle_all, settled_columns
 from checkout.activities.payment_outcomes import (
     Attempt,
@@ -46,7 +46,7 @@ class PaymentAuthorization:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.PAYMENT_AUTHORIZATION)
+    @performs(contract.PAYMENT_AUTHORIZATION)
     async def authorize(self, given: AuthorizationInput) -> Authorization:
         """Authorize the frozen total by a stored attempt; a decline is a result, and so is that the buyer has to act.
 
@@ -76,7 +76,7 @@ class PaymentAuthorization:
                 await settle_difference(self.sessions, self.gateway, attempt, payment)
             return await in_direct_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
 
-    @phase_activity(contract.VOID_PAYMENT)
+    @performs(contract.VOID_PAYMENT)
     async def void(self, given: CompensationInput) -> Compensated:
         """Settle every attempt of the checkout to zero. Raises AlreadyCompleted."""
         async with at_gateway():

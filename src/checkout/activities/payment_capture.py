@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway, give_back, refused, said, settle_all, settled_columns
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
@@ -46,7 +46,7 @@ class PaymentCapture:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.PAYMENT_CAPTURE)
+    @performs(contract.PAYMENT_CAPTURE)
     async def capture(self, given: PhaseInput) -> Captured:
         """Capture the order's total, once.
 
@@ -71,7 +71,7 @@ class PaymentCapture:
                 self.sessions, lambda session: _captured(session, begun, payment, settled)
             )
 
-    @phase_activity(contract.REFUND_PAYMENT)
+    @performs(contract.REFUND_PAYMENT)
     async def refund(self, given: CompensationInput) -> Compensated:
         """Settle every attempt of the checkout to zero. Raises AlreadyCompleted."""
         async with at_gateway():

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway, refused, said
 from checkout.activities.payment_outcomes import (
     Attempt,
@@ -45,7 +45,7 @@ class PaymentCheck:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.PAYMENT_CHECK)
+    @performs(contract.PAYMENT_CHECK)
     async def approval(self, given: PaymentCheckInput) -> Authorization:
         """What became of an attempt that the buyer was to approve; it may still wait for him.
 
@@ -68,7 +68,7 @@ class PaymentCheck:
                 await settle_difference(self.sessions, self.gateway, attempt, payment)
             return await in_direct_transaction(self.sessions, lambda session: authorized(session, attempt, payment))
 
-    @phase_activity(contract.FUNDS_CHECK)
+    @performs(contract.FUNDS_CHECK)
     async def funds(self, given: PaymentCheckInput) -> Funds:
         """Whether a bank transfer has brought the total; what is missing is written where the buyer sees it.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.phase import Raced, run_compensation, run_racing_phase
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
@@ -28,7 +28,7 @@ class PriceLock:
     sessions: Sessions
     rules: PriceRules
 
-    @phase_activity(contract.PRICE_LOCK)
+    @performs(contract.PRICE_LOCK)
     async def lock(self, given: PriceLockInput) -> PricesLocked:
         """Freeze the prices of what is reserved.
 
@@ -37,7 +37,7 @@ class PriceLock:
         """
         return await run_racing_phase(self.sessions, lambda session, _: self._lock(session, given))
 
-    @phase_activity(contract.DISCARD_PRICES)
+    @performs(contract.DISCARD_PRICES)
     async def discard(self, given: CompensationInput) -> Compensated:
         """Mark the snapshot as discarded and give redemptions back. Raises AlreadyCompleted."""
         return await run_compensation(self.sessions, given, snapshots.discard)

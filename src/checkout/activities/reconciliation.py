@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway, people_have_to, settled_columns
 from checkout.activities.judging import held, judge, kept
 from checkout.domain import contract
@@ -45,7 +45,7 @@ class Reconciling:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.FIND_UNEXPLAINED)
+    @performs(contract.FIND_UNEXPLAINED)
     async def find(self, given: ReconciliationInput) -> Unexplained:
         """Everything at the gateway that the shop cannot explain; a line in the log for each.
 
@@ -66,7 +66,7 @@ class Reconciling:
         log.info("reconciled", hours=given.hours, payments=read, findings=count, tokens_erased=erased)
         return Unexplained(read, count, findings)
 
-    @phase_activity(contract.SETTLE_FINDING)
+    @performs(contract.SETTLE_FINDING)
     async def settle(self, finding: Finding) -> Settled:
         """Void or refund all that the payment holds, where it still belongs to nothing; else 0, and nothing is done."""
         async with at_gateway():
@@ -86,7 +86,7 @@ class Reconciling:
         log.warning("reconciliation_settled", **asdict(finding) | {"fixed": True})
         return Settled(amount)
 
-    @phase_activity(contract.NOTE_REFUND)
+    @performs(contract.NOTE_REFUND)
     async def note(self, finding: Finding) -> Settled:
         """Have the order say what somebody refunded at the gateway; no money moves. 0 where it says so already."""
         async with at_gateway():

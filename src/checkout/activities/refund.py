@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.exceptions import ApplicationError
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
@@ -29,7 +29,7 @@ class Refunding:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.RESERVE_REFUND)
+    @performs(contract.RESERVE_REFUND)
     async def reserve(self, given: RefundInput) -> RefundReserved:
         """Decide what goes back, and keep it free: refunds that run at once never give back more than was captured.
 
@@ -40,7 +40,7 @@ class Refunding:
             raise decided
         return decided
 
-    @phase_activity(contract.REFUND_ORDER)
+    @performs(contract.REFUND_ORDER)
     async def give_back(self, given: RefundInput) -> Refunded:
         """Give the money back and write it down with the units that come back into stock, once for the refund.
 

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway
 from checkout.activities.phase import run_phase
 from checkout.domain import contract
@@ -47,7 +47,7 @@ class Repairing:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.ASSESS_GONE)
+    @performs(contract.ASSESS_GONE)
     async def assess(self, given: RepairInput) -> Assessment:
         """What the checkout needs now; nothing, where its workflow runs after all.
 
@@ -68,7 +68,7 @@ class Repairing:
             remedy = Remedy.FINISH if await self._is_paid(standing) else Remedy.UNDO
             return Assessment(remedy, fate, standing.state, standing.phase, _undoing(given, standing))
 
-    @phase_activity(contract.UNLOCK_STRAY)
+    @performs(contract.UNLOCK_STRAY)
     async def unlock(self, given: RepairInput) -> Compensated:
         """Unlock the cart that an ended checkout still locks; counts it."""
         unlocked = await run_phase(
@@ -76,7 +76,7 @@ class Repairing:
         )
         return Compensated(0, unlocked)
 
-    @phase_activity(contract.NOTE_REPAIR)
+    @performs(contract.NOTE_REPAIR)
     async def note(self, given: Repaired) -> Noted:
         """The one place that tells of a repair: a line in the log."""
         log.warning("checkout_repaired", **asdict(given))

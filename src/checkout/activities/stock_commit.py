@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checkout.activities.announcing import identity, now
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.phase import run_compensation, run_phase
 from checkout.domain import contract
 from checkout.domain.errors import DefiniteFailure
@@ -26,7 +26,7 @@ class StockCommit:
     sessions: Sessions
     listeners: Listeners = NOBODY
 
-    @phase_activity(contract.STOCK_COMMIT)
+    @performs(contract.STOCK_COMMIT)
     async def commit(self, given: PhaseInput) -> StockCommitted:
         """Take the units out of stock, mark the order as paid, close the cart.
 
@@ -34,7 +34,7 @@ class StockCommit:
         """
         return await run_phase(self.sessions, lambda session: self._commit(session, given))
 
-    @phase_activity(contract.RESTOCK)
+    @performs(contract.RESTOCK)
     async def restock(self, given: CompensationInput) -> Compensated:
         """Put back units that left the warehouses for a checkout that is not completed. Raises AlreadyCompleted."""
         return await run_compensation(self.sessions, given, reserving.restock)

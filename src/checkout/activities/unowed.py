@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.gateway_calls import at_gateway, people_have_to
 from checkout.domain import contract
 from checkout.domain.messages import Returned, UnowedInput
@@ -23,7 +23,7 @@ class Unowed:
     sessions: Sessions
     gateway: Gateway
 
-    @phase_activity(contract.RETURN_UNOWED)
+    @performs(contract.RETURN_UNOWED)
     async def give_back(self, given: UnowedInput) -> Returned:
         """Send back all that is unowed of the payment now; 0 where nothing is.
 

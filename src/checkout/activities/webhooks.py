@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from checkout.activities.announcing import now
 from checkout.activities.beating import beating
-from checkout.activities.errors import phase_activity
+from checkout.activities.errors import performs
 from checkout.activities.log_context import say_what_is_about
 from checkout.domain import contract
 from checkout.domain.events import Event, Telling, WebhookDisabled, event_of
@@ -44,14 +44,14 @@ class Webhooks:
     listeners: Listeners = NOBODY
     kept: timedelta = KEPT
 
-    @phase_activity(contract.PLAN_WEBHOOKS)
+    @performs(contract.PLAN_WEBHOOKS)
     async def plan(self, given: Telling) -> Planned:
         """Keep a delivery for each endpoint that wants the event now; those of old are forgotten meanwhile."""
         event = event_of(given.event, given.facts)
         await self._store(lambda session: webhooks.forget_old(session, self.kept))
         return Planned(await self._store(lambda session: webhooks.plan(session, event, body_of(event))))
 
-    @phase_activity(contract.DELIVER_WEBHOOK)
+    @performs(contract.DELIVER_WEBHOOK)
     async def deliver(self, given: Deliver) -> Delivered:
         """Send it once more, unless it was taken, or nobody wants it any more.
 
@@ -76,7 +76,7 @@ class Webhooks:
             raise ApplicationError(error, type=GONE, non_retryable=True)
         raise ApplicationError(error, type="webhook_failed", next_retry_delay=timedelta(seconds=pause))
 
-    @phase_activity(contract.GIVE_UP_WEBHOOK)
+    @performs(contract.GIVE_UP_WEBHOOK)
     async def give_up(self, given: Undelivered) -> GivenUp:
         """Keep that it was not delivered. An endpoint that is gone, or took nothing for as long as this was tried, is
         disabled, and the shop's listeners are told.
