@@ -75,7 +75,7 @@ def test_from_an_empty_database_to_stock_that_agrees(checkout: Command, tmp_path
     assert checkout.ok("stock", "set", "RAKE-1", 2)[2] == "main       2        0         2"
     assert checkout.ok("import-stock", write_stock(tmp_path / "s.csv", ("GL-M-GR", "north", "3"))) == [
         "stock: 1 created, 0 updated, 0 unchanged",
-        "1 rows, 0 bad",
+        "1 row, 0 bad",
     ]
     assert checkout.ok("stock", "show", "GL-M-GR")[2:] == [
         "main       40       0         40",
