@@ -90,7 +90,8 @@ async def test_a_run_is_known_to_be_of_its_checkout() -> None:
     history = read(PATHS[0].name)
     started = history.events[0].workflow_execution_started_event_attributes
     checkout_id = json.loads(started.memo.fields[MEMO_CHECKOUT_ID].data)
-    log_context._checkouts.clear()
+    log_context._runs.clear()
     replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner(), data_converter=data_converter())
     await replayer.replay_workflow(history)
-    assert list(log_context._checkouts.values()) == [checkout_id]
+    [known] = log_context._runs.values()
+    assert (known["checkout_id"], known["workflow_id"]) == (checkout_id, history.workflow_id)

@@ -135,7 +135,8 @@ logging.getLogger("temporalio.worker").warning("a task failed", extra={
     "__temporal_error_identifier": "WorkflowTaskFailure"})
 logging.getLogger("temporalio.core").warning("a call failed", extra={
     "temporal_log": SimpleNamespace(fields={"run_id": "r", "error": "away"})})
-remember_run("s", "chk_1_2")
+remember_run("s", workflow_id="checkout-cart_1", checkout_id="chk_1_2")
+remember_run("s", phase="price_lock")
 logging.getLogger("temporalio.core").warning("a task failed", extra={
     "temporal_log": SimpleNamespace(fields={"run_id": "s"})})
 logging.getLogger("temporalio.activity").warning("an attempt failed", extra={
@@ -168,4 +169,5 @@ def test_what_the_sdk_says_has_our_names() -> None:
         "error": "away",
     }
     assert (of_run["checkout_id"], of_run["cart_id"]) == ("chk_1_2", "cart_1")
+    assert (of_run["workflow_id"], of_run["phase"]) == ("checkout-cart_1", "price_lock")
     assert (beside["checkout_id"], beside["cart_id"]) == ("chk_3_4", "cart_3")

@@ -286,7 +286,7 @@ async def test_lines_of_a_delivery_say_which_checkout(sending: Stage, there: Rec
     async with sending.worker():
         run = await sold(sending)
         assert await code_of(await delivering(sending, run)) is None
-    about = {"checkout_id": run.checkout.checkout_id, "cart_id": run.checkout.cart_id, "activity": "deliver_webhook"}
+    about = {"checkout_id": run.checkout.checkout_id, "cart_id": run.checkout.cart_id, "phase": "stock_commit"}
     assert [about.items() <= fields.items() for fields in said] == [True]
 
 

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from checkout.activities.announcing import now
 from checkout.activities.beating import beating
 from checkout.activities.errors import performs
-from checkout.activities.log_context import say_what_is_about
+from checkout.activities.log_context import say_what_is_told
 from checkout.domain import contract
 from checkout.domain.events import Event, Telling, WebhookDisabled, event_of
 from checkout.domain.ids import cart_of
@@ -63,7 +63,7 @@ class Webhooks:
             raise ApplicationError("the endpoint is disabled", type="webhook_disabled", non_retryable=True)
         if isinstance(found, str):
             return Delivered()
-        say_what_is_about(found.checkout_id, contract.DELIVER_WEBHOOK)
+        say_what_is_told(contract.DELIVER_WEBHOOK, found.event, {"checkout_id": found.checkout_id})
         answer, error = await self._send(found)
         if answer is not None and error is None:
             taken = answer
@@ -84,7 +84,7 @@ class Webhooks:
         ended = await self._store(lambda session: webhooks.give_up(session, given.delivery_id))
         if ended is None:
             return GivenUp("")
-        say_what_is_about(ended.checkout_id, contract.GIVE_UP_WEBHOOK)
+        say_what_is_told(contract.GIVE_UP_WEBHOOK, ended.event, {"checkout_id": ended.checkout_id})
         if not ended.silent and not given.gone:
             return GivenUp(ended.endpoint_id)
         why = "it is gone" if given.gone else "nothing was taken for three days"

@@ -16,8 +16,8 @@ _CHECKOUT_WORKFLOW = re.compile(r"checkout-(cart_[0-9a-z]+)")
 #: Workflows beside a checkout's own, which tell of it or repair it, have its id in theirs.
 _BESIDE = re.compile(r".*-(chk_[0-9a-z]+_[0-9a-z]+)")
 
-#: Checkouts by the ids of their runs: of more than a worker keeps in memory. Lines are written by several threads.
-_checkouts: LRUCache[str, str] = LRUCache(10_000)
+#: What lines about a run say, by its id: of more runs than a worker keeps in memory. Several threads write lines.
+_runs: LRUCache[str, dict[str, str]] = LRUCache(10_000)
 _lock = threading.Lock()
 
 
@@ -34,10 +34,10 @@ def about_cart(cart_id: str) -> None:
     structlog.contextvars.bind_contextvars(cart_id=cart_id, workflow_id=workflow_id(cart_id))
 
 
-def remember_run(run_id: str, checkout_id: str) -> None:
-    """Lines of the Temporal SDK about this run are about this checkout."""
+def remember_run(run_id: str, **fields: str) -> None:
+    """Lines of the Temporal SDK about this run say this, and what was remembered of it before."""
     with _lock:
-        _checkouts[run_id] = checkout_id
+        _runs[run_id] = _runs.get(run_id, {}) | fields
 
 
 def about_nothing() -> None:
@@ -63,13 +63,14 @@ def of_temporal(_: Any, __: str, event: structlog.types.EventDict) -> structlog.
 
 
 def _name_checkout(event: structlog.types.EventDict) -> None:
-    workflow = str(event.get("workflow_id", ""))
     with _lock:
-        checkout_id = _checkouts.get(str(event.get("run_id")))
-    if checkout_id is None and (beside := _BESIDE.fullmatch(workflow)):
-        checkout_id = beside[1]
-    if checkout_id is not None:
-        event.setdefault("checkout_id", checkout_id)
+        remembered = _runs.get(str(event.get("run_id")), {})
+    for name, value in remembered.items():
+        event.setdefault(name, value)
+    workflow = str(event.get("workflow_id", ""))
+    if beside := _BESIDE.fullmatch(workflow):
+        event.setdefault("checkout_id", beside[1])
+    if checkout_id := event.get("checkout_id"):
         event.setdefault("cart_id", cart_of(checkout_id))
     elif cart := _CHECKOUT_WORKFLOW.fullmatch(workflow):
         event.setdefault("cart_id", cart[1])

@@ -13,5 +13,6 @@ class NamingRunner(UnsandboxedWorkflowRunner):
         """Begin, or rebuild, a run."""
         memo = det.info.raw_memo.get(MEMO_CHECKOUT_ID)
         if memo is not None:
-            remember_run(det.info.run_id, det.payload_converter_factory().from_payload(memo, str))
+            checkout_id = det.payload_converter_factory().from_payload(memo, str)
+            remember_run(det.info.run_id, workflow_id=det.info.workflow_id, checkout_id=checkout_id)
         return super().create_instance(det)

@@ -15,6 +15,7 @@ class Sending:
 
     url: str
     event_id: str
+    event: str
     checkout_id: str
     body: str
     secrets: list[str]
@@ -53,7 +54,7 @@ async def sending(session: Session, delivery: str) -> Sending | str:
         return "delivered"
     if not row["enabled"]:
         return "disabled"
-    fields = ("url", "event_id", "checkout_id", "body", "secrets")
+    fields = ("url", "event_id", "event", "checkout_id", "body", "secrets")
     return Sending(**{name: row[name] for name in fields})
 
 
@@ -74,6 +75,7 @@ class Ended:
     """A delivery that is not made; ``silent``: nothing has reached the endpoint since this one began to fail."""
 
     endpoint_id: str
+    event: str
     checkout_id: str
     silent: bool
 
@@ -133,7 +135,7 @@ WITH ended AS (
 DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM ended UNION ALL SELECT id FROM orphaned)
 """)
 _SENDING = Statement("""
-SELECT d.event_id, d.checkout_id, d.body, d.status, e.url, e.enabled,
+SELECT d.event_id, d.event, d.checkout_id, d.body, d.status, e.url, e.enabled,
     ARRAY[e.secret] || CASE WHEN e.previous_until > now() THEN ARRAY[e.previous_secret] ELSE '{}' END AS secrets
 FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.id = :id
 """)
@@ -162,7 +164,7 @@ WHERE e.id = failing.endpoint_id AND e.failing_since IS NULL
 _GIVE_UP = Statement("""
 UPDATE webhook_deliveries d SET status = 'failed', ended_at = now(), next_try_at = NULL FROM webhook_endpoints e
 WHERE d.id = :id AND d.status <> 'delivered' AND e.id = d.endpoint_id
-RETURNING e.id AS endpoint_id, d.checkout_id, COALESCE(e.failing_since <= d.failing_since, false) AS silent
+RETURNING e.id AS endpoint_id, d.event, d.checkout_id, COALESCE(e.failing_since <= d.failing_since, false) AS silent
 """)
 _DISABLE = Statement("""
 UPDATE webhook_endpoints SET enabled = false, disabled_reason = :reason, updated_at = now() WHERE id = :id AND enabled

@@ -86,11 +86,17 @@ async def test_every_line_is_json_and_says_which_checkout_it_is_about(
         assert [line["outcome"] for line in about if line["event"] == "checkout_ended"] == [outcome]
         for line in about:
             assert line["cart_id"] == one.cart_id
-            assert line["workflow_id"] == workflow_id(one.cart_id)
+            # Or the one that tells others of it.
+            assert line["workflow_id"] == workflow_id(one.cart_id) or one.checkout_id in line["workflow_id"]
             assert line["run_id"]
-            assert line["attempt"] >= 1
+            if line["event"] == "Starting activity":  # the SDK's, before anything of ours runs
+                continue
             assert line["phase"], line
-            assert line["activity"], line
+            if not line["logger"].startswith(
+                ("temporalio.worker", "temporalio.core")
+            ):  # of a workflow, not an activity
+                assert line["attempt"] >= 1
+                assert line["activity"], line
     # What the SDK itself says of an activity that failed is such a line too.
     refused = [line for line in found if line["event"] == "Completing activity as failed"]
     assert ("payment_capture", ben.checkout_id) in {(line["activity"], line.get("checkout_id")) for line in refused}
