@@ -112,6 +112,12 @@ async def _refund_canceled(stage: Stage) -> Handle:
     stage.faults.then(contract.REFUND_ORDER, *waits(gate))
     handle = await refund(stage, reference, amount=700)
     await gate.reached.wait()
+    await _cancel_in_vain(handle)
+    gate.open()
+    return handle
+
+
+async def _cancel_in_vain(handle: Handle) -> None:
     await handle.cancel()
 
     async def noted() -> bool:
@@ -119,8 +125,6 @@ async def _refund_canceled(stage: Stage) -> Handle:
         return "a Cancel from Temporal was ignored" in shown.current_details
 
     await eventually(noted, "the cancel is noted")
-    gate.open()
-    return handle
 
 
 async def _late_money(stage: Stage) -> tuple[Run, str, str]:
@@ -133,21 +137,24 @@ async def _late_money(stage: Stage) -> tuple[Run, str, str]:
     return run, await payment_of(stage, run), bank
 
 
-def _unowed(*returning: Around, more: bool = False) -> Any:
+def _unowed(*returning: Around, more: bool = False, canceled: bool = False) -> Any:
     async def drive(stage: Stage) -> Handle:
         run, payment, bank = await _late_money(stage)
         gate = Gate()
-        stage.faults.then(contract.RETURN_UNOWED, *(waits(gate) if more else returning))
+        stage.faults.then(contract.RETURN_UNOWED, *(waits(gate) if more or canceled else returning))
         workflows = Workflows(stage.client, stage.task_queue)
         attempt = str(await stage.shop.execute("SELECT id FROM payment_attempts"))
         unowed = UnowedInput(payment, run.checkout.checkout_id, attempt)
         await workflows.return_unowed(unowed)
-        if more:
+        handle: Handle = stage.client.get_workflow_handle(unowed_workflow_id(payment))
+        if more or canceled:
             await gate.reached.wait()
+        if more:
             await stage.act_at(bank, "funds_received", 30)
             await workflows.return_unowed(unowed)
-            gate.open()
-        handle: Handle = stage.client.get_workflow_handle(unowed_workflow_id(payment))
+        if canceled:
+            await _cancel_in_vain(handle)
+        gate.open()
         return handle
 
     return drive
@@ -270,6 +277,7 @@ BESIDE: list[Beside] = [
     Beside("unowed_returned", _unowed()),
     Beside("unowed_retried", _unowed(breaks, loses_its_answer)),
     Beside("unowed_told_of_more", _unowed(more=True)),
+    Beside("unowed_canceled", _unowed(canceled=True)),
     Beside("reconciled_clean", _reconciled(orphans=False)),
     Beside("reconciled_findings", _reconciled(breaks), explained=False),
     Beside("reconciled_fixed", _reconciled(fix=True)),

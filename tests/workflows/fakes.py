@@ -98,15 +98,6 @@ class Fakes:
 
         return act
 
-    def misses(self, missing: int) -> Act:
-        """A bank transfer of which so much (minor units) is still to come."""
-
-        async def act() -> m.Funds:
-            self._version += 1
-            return m.Funds(self._version, False, missing)
-
-        return act
-
     def declines(self, code: str = "card_declined") -> Act:
         """A payment attempt that the gateway declines."""
 

@@ -8,6 +8,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from checkout.domain import contract
 from checkout.domain import messages as m
 from checkout.domain.ids import unowed_workflow_id
+from checkout.workflows.cancellation import uninterrupted
 from checkout.workflows.policies import UNDO_GATEWAY, execute
 
 
@@ -15,7 +16,8 @@ from checkout.workflows.policies import UNDO_GATEWAY, execute
 class UnowedMoney:
     """Sends back what is unowed of one payment; one that runs is told of more by a signal.
 
-    Tried until the gateway has done it: one that cannot stays open, and shows in the UI with its last failure.
+    Tried until the gateway has done it: one that cannot stays open, and shows in the UI with its last failure. A Cancel
+    from Temporal is only noted, because money may be on its way.
     """
 
     @workflow.init
@@ -23,6 +25,7 @@ class UnowedMoney:
         self._more = True
 
     @workflow.run
+    @uninterrupted
     async def run(self, unowed: m.UnowedInput) -> m.Returned:
         """Returns what was sent back in all, in minor units."""
         returned = 0
@@ -35,6 +38,10 @@ class UnowedMoney:
     def payment_changed(self, _change: m.PaymentChanged) -> None:
         """More may have come."""
         self._more = True
+
+    def cancel_requested(self) -> None:
+        """A Cancel from Temporal."""
+        workflow.set_current_details("- a Cancel from Temporal was ignored: money may be on its way")
 
 
 async def send_back_apart(unowed: m.UnowedInput) -> None:
