@@ -1,5 +1,6 @@
 """What a gateway says is for ops; buyers are told in our words, and a fault is never called a decline."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -43,8 +44,9 @@ async def all_that_is_told(buyer: Buyer, checkout_id: str, answer: httpx.Respons
     if not (await buyer.get(checkout_id))["locked"]:
         texts.append((await buyer.call("GET", f"/checkouts/{checkout_id}/events")).text)
     for text in texts:
+        told = re.sub(r"\d\d:\d\d\.\d+Z", "", text)  # fractions of a second may hold any number
         for internal in ("secret", "gateway_code", "503", "internal", "127.0.0.1", "/payments/"):
-            assert internal not in text
+            assert internal not in told
     return await buyer.get(checkout_id)
 
 
