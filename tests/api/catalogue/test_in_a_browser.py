@@ -13,11 +13,11 @@ PHONE = ViewportSize(width=390, height=844)
 
 
 @pytest.fixture
-async def page(shop: Shop, url: str) -> AsyncIterator[Page]:
+async def page(shop: Shop, api_url: str) -> AsyncIterator[Page]:
     """A phone that has logged in. Fails where the browser complains of anything."""
     expect.set_options(timeout=PATIENCE)
     async with browser() as started:
-        context = await started.new_context(base_url=url, viewport=PHONE)
+        context = await started.new_context(base_url=api_url, viewport=PHONE)
         context.set_default_timeout(PATIENCE)
         page = await context.new_page()
         complaints: list[str] = []
